@@ -1,0 +1,243 @@
+"""One live source under one stream name, fanned out to bounded queues.
+
+A door (RTMP, WHIP, …) asks an :class:`Authorizer` with a :class:`PublishRequest`; what it gets is a
+:class:`Publication` to push tracks and units into. Consumers subscribe; one that falls behind loses
+units up to the next sync unit and is counted, the others never wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from transcoder.media import AccessUnit, Kind, Track
+
+
+class Refusal(StrEnum):
+    """Why a publisher may not come in; each door has its own words for it."""
+
+    BAD_NAME = "bad_name"
+    WRONG_KEY = "wrong_key"
+    """Also for a stream that does not exist: who has no key learns nothing about names."""
+    BUSY = "busy"
+    """Another publisher holds the stream."""
+    THROWN_OUT = "thrown_out"
+    DRAINING = "draining"
+    OVERLOADED = "overloaded"
+
+
+class PublishRefused(Exception):
+    """The application's no. ``detail`` may be shown to the publisher; it holds no secret."""
+
+    def __init__(self, refusal: Refusal, detail: str) -> None:
+        super().__init__(detail)
+        self.refusal = refusal
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishRequest:
+    """What a door knows of somebody who wants to publish."""
+
+    protocol: str
+    """``rtmp``, ``rtmps``, ``whip`` or ``srt``."""
+    stream: str
+    """As the publisher wrote it: not yet checked against the grammar of names."""
+    key: str | None = field(repr=False)
+    address: str
+    """The peer's IP address, for the log."""
+    encoder: str | None = None
+    """What the publisher says it is (RTMP flashVer, SDP tool)."""
+
+
+class Authorizer(Protocol):
+    """Implemented by the application: the door asks, the application answers."""
+
+    async def publish(self, request: PublishRequest) -> Publication:
+        """Accept by answering the publication to push into. Raises :class:`PublishRefused`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackUpdate:
+    """A new track, or a new format of a track that exists: in force from the next unit on."""
+
+    track: Track
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationEnd:
+    """The last item of every subscription. ``reason`` is for the log and the operator."""
+
+    reason: str
+
+
+Item = TrackUpdate | AccessUnit | PublicationEnd
+
+
+class Publication:
+    """One live source. Created by the application; fed by the door that took the publisher in."""
+
+    def __init__(self, publication_id: str, request: PublishRequest) -> None:
+        self.publication_id = publication_id
+        """Short random epoch, unique for ever: it is part of every object key."""
+        self.request = request
+        self.tracks: dict[int, Track] = {}
+        self.end_reason: str | None = None
+        self.bytes_in = 0
+        self.units_in = 0
+        self.on_kick: Callable[[str], None] | None = None
+        """Set by the door: closes the publisher's connection, with the reason."""
+        self._subscriptions: list[Subscription] = []
+        self._since_sync: list[Item] = []
+        self._since_sync_bytes = 0
+
+    @property
+    def ended(self) -> bool:
+        return self.end_reason is not None
+
+    def set_track(self, track: Track) -> None:
+        """Announce a track, or its new format. An equal announcement is ignored."""
+        if self.ended or self.tracks.get(track.track_id) == track:
+            return
+        self.tracks[track.track_id] = track
+        self._since_sync = [
+            item
+            for item in self._since_sync
+            if not (isinstance(item, AccessUnit) and item.track_id == track.track_id)
+        ]
+        self._deliver(TrackUpdate(track))
+
+    def push(self, unit: AccessUnit) -> None:
+        """Hand one unit to every consumer. Its track must have been announced."""
+        if self.ended:
+            return
+        if unit.track_id not in self.tracks:
+            raise ValueError(f"unit of unannounced track {unit.track_id}")
+        self.units_in += 1
+        self.bytes_in += len(unit.payload)
+        self._remember(unit)
+        self._deliver(unit)
+
+    def close(self, reason: str) -> None:
+        """The publisher is gone. Idempotent."""
+        if self.ended:
+            return
+        self.end_reason = reason
+        self._since_sync.clear()
+        self._deliver(PublicationEnd(reason))
+
+    def kick(self, reason: str) -> None:
+        """Throw the publisher out: ends the publication and closes the connection behind it."""
+        self.close(reason)
+        if self.on_kick is not None:
+            self.on_kick(reason)
+
+    def subscribe(self, *, limit_bytes: int = 16 << 20, limit_units: int = 2_000) -> Subscription:
+        """A new consumer. It first gets every track, then the units since the last sync point."""
+        subscription = Subscription(self, limit_bytes, limit_units)
+        for track in self.tracks.values():
+            subscription.offer(TrackUpdate(track))
+        for item in self._since_sync:
+            subscription.offer(item)
+        if self.end_reason is not None:
+            subscription.offer(PublicationEnd(self.end_reason))
+        else:
+            self._subscriptions.append(subscription)
+        return subscription
+
+    def _unsubscribe(self, subscription: Subscription) -> None:
+        if subscription in self._subscriptions:
+            self._subscriptions.remove(subscription)
+
+    def _deliver(self, item: Item) -> None:
+        for subscription in self._subscriptions:
+            subscription.offer(item)
+
+    def _remember(self, unit: AccessUnit) -> None:
+        """Keep the units since the last sync point of the picture (of the sound where there is none)."""
+        has_video = any(track.kind is Kind.VIDEO for track in self.tracks.values())
+        starts = unit.sync and (unit.codec.kind is Kind.VIDEO or not has_video)
+        if starts or self._since_sync_bytes > MEMORY_LIMIT_BYTES:
+            self._since_sync.clear()
+            self._since_sync_bytes = 0
+            if not starts:
+                return
+        if self._since_sync or starts:
+            self._since_sync.append(unit)
+            self._since_sync_bytes += len(unit.payload)
+
+
+MEMORY_LIMIT_BYTES = 16 << 20
+"""A group of pictures above this is not kept for late consumers: they start at the next one."""
+
+
+class Subscription:
+    """A consumer's bounded queue. Iterate it; it ends with :class:`PublicationEnd`, which it also yields.
+
+    Overflow rule: the newest units are refused, and what follows is skipped up to the next sync unit of
+    the picture, so that what a consumer sees is always decodable; ``dropped_units`` counts.
+    """
+
+    def __init__(self, publication: Publication, limit_bytes: int, limit_units: int) -> None:
+        self._publication = publication
+        self._queue: deque[Item] = deque()
+        self._queued_bytes = 0
+        self._limit_bytes = limit_bytes
+        self._limit_units = limit_units
+        self._skipping = False
+        self._finished = False
+        self._wakeup = asyncio.Event()
+        self.dropped_units = 0
+
+    def offer(self, item: Item) -> None:
+        """Called by the publication. Never blocks."""
+        if isinstance(item, AccessUnit):
+            if self._skipping and item.sync and (item.codec.kind is Kind.VIDEO or not self._has_video()):
+                self._skipping = self._is_full(item)
+            if self._skipping or self._is_full(item):
+                self._skipping = True
+                self.dropped_units += 1
+                return
+            self._queued_bytes += len(item.payload)
+        self._queue.append(item)
+        self._wakeup.set()
+
+    def _is_full(self, unit: AccessUnit) -> bool:
+        return (
+            len(self._queue) >= self._limit_units
+            or self._queued_bytes + len(unit.payload) > self._limit_bytes
+        )
+
+    def _has_video(self) -> bool:
+        return any(track.kind is Kind.VIDEO for track in self._publication.tracks.values())
+
+    def close(self) -> None:
+        """Stop receiving. Idempotent."""
+        self._publication._unsubscribe(self)
+
+    def take(self) -> Item | None:
+        """The next item without waiting, or None."""
+        if not self._queue:
+            return None
+        item = self._queue.popleft()
+        if isinstance(item, AccessUnit):
+            self._queued_bytes -= len(item.payload)
+        return item
+
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> Item:
+        if self._finished:
+            raise StopAsyncIteration
+        while (item := self.take()) is None:
+            self._wakeup.clear()
+            await self._wakeup.wait()
+        if isinstance(item, PublicationEnd):
+            self._finished = True
+            self.close()
+        return item

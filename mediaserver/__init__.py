@@ -1,0 +1,1 @@
+"""The program: settings, HTTP, live streams and the composition root."""

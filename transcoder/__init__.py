@@ -1,0 +1,1 @@
+"""What we know about media: codecs, CMAF, playlists, ladders and the engine. No sockets, no HTTP."""
