@@ -12,9 +12,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Generic, Protocol, Self, TypeVar
 
 from transcoder.media import AccessUnit, Kind, Track
+
+T = TypeVar("T")
 
 
 class Refusal(StrEnum):
@@ -92,23 +94,24 @@ class Publication:
         self.on_kick: Callable[[str], None] | None = None
         """Set by the door: closes the publisher's connection, with the reason."""
         self._subscriptions: list[Subscription] = []
-        self._since_sync: list[Item] = []
+        self._since_sync: list[AccessUnit] = []
         self._since_sync_bytes = 0
 
     @property
     def ended(self) -> bool:
         return self.end_reason is not None
 
+    @property
+    def has_video(self) -> bool:
+        return any(track.kind is Kind.VIDEO for track in self.tracks.values())
+
     def set_track(self, track: Track) -> None:
         """Announce a track, or its new format. An equal announcement is ignored."""
         if self.ended or self.tracks.get(track.track_id) == track:
             return
+        if track.track_id in self.tracks:
+            self._forget()
         self.tracks[track.track_id] = track
-        self._since_sync = [
-            item
-            for item in self._since_sync
-            if not (isinstance(item, AccessUnit) and item.track_id == track.track_id)
-        ]
         self._deliver(TrackUpdate(track))
 
     def push(self, unit: AccessUnit) -> None:
@@ -127,7 +130,7 @@ class Publication:
         if self.ended:
             return
         self.end_reason = reason
-        self._since_sync.clear()
+        self._forget()
         self._deliver(PublicationEnd(reason))
 
     def kick(self, reason: str) -> None:
@@ -138,7 +141,7 @@ class Publication:
 
     def subscribe(self, *, limit_bytes: int = 16 << 20, limit_units: int = 2_000) -> Subscription:
         """A new consumer. It first gets every track, then the units since the last sync point."""
-        subscription = Subscription(self, limit_bytes, limit_units)
+        subscription = Subscription(self, limit_bytes=limit_bytes, limit_units=limit_units)
         for track in self.tracks.values():
             subscription.offer(TrackUpdate(track))
         for item in self._since_sync:
@@ -159,32 +162,39 @@ class Publication:
 
     def _remember(self, unit: AccessUnit) -> None:
         """Keep the units since the last sync point of the picture (of the sound where there is none)."""
-        has_video = any(track.kind is Kind.VIDEO for track in self.tracks.values())
-        starts = unit.sync and (unit.codec.kind is Kind.VIDEO or not has_video)
+        starts = unit.sync and (unit.codec.kind is Kind.VIDEO or not self.has_video)
         if starts or self._since_sync_bytes > MEMORY_LIMIT_BYTES:
-            self._since_sync.clear()
-            self._since_sync_bytes = 0
-            if not starts:
-                return
+            self._forget()
         if self._since_sync or starts:
             self._since_sync.append(unit)
             self._since_sync_bytes += len(unit.payload)
+
+    def _forget(self) -> None:
+        self._since_sync.clear()
+        self._since_sync_bytes = 0
 
 
 MEMORY_LIMIT_BYTES = 16 << 20
 """A group of pictures above this is not kept for late consumers: they start at the next one."""
 
 
-class Subscription:
-    """A consumer's bounded queue. Iterate it; it ends with :class:`PublicationEnd`, which it also yields.
+class UnitQueue(Generic[T]):
+    """A bounded queue of access units and what goes between them. Iterate it; the last item ends it.
 
     Overflow rule: the newest units are refused, and what follows is skipped up to the next sync unit of
-    the picture, so that what a consumer sees is always decodable; ``dropped_units`` counts.
+    the picture (of the sound where ``has_video()`` is false), so that what a consumer sees is always
+    decodable; ``dropped_units`` counts. Items that are not units are never dropped: they are few.
     """
 
-    def __init__(self, publication: Publication, limit_bytes: int, limit_units: int) -> None:
-        self._publication = publication
-        self._queue: deque[Item] = deque()
+    def __init__(
+        self,
+        *,
+        has_video: Callable[[], bool],
+        limit_bytes: int = 16 << 20,
+        limit_units: int = 2_000,
+    ) -> None:
+        self._has_video = has_video
+        self._queue: deque[T] = deque()
         self._queued_bytes = 0
         self._limit_bytes = limit_bytes
         self._limit_units = limit_units
@@ -193,11 +203,14 @@ class Subscription:
         self._wakeup = asyncio.Event()
         self.dropped_units = 0
 
-    def offer(self, item: Item) -> None:
-        """Called by the publication. Never blocks."""
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def offer(self, item: T) -> None:
+        """Append without ever blocking, or drop by the overflow rule."""
         if isinstance(item, AccessUnit):
             if self._skipping and item.sync and (item.codec.kind is Kind.VIDEO or not self._has_video()):
-                self._skipping = self._is_full(item)
+                self._skipping = False
             if self._skipping or self._is_full(item):
                 self._skipping = True
                 self.dropped_units += 1
@@ -212,14 +225,7 @@ class Subscription:
             or self._queued_bytes + len(unit.payload) > self._limit_bytes
         )
 
-    def _has_video(self) -> bool:
-        return any(track.kind is Kind.VIDEO for track in self._publication.tracks.values())
-
-    def close(self) -> None:
-        """Stop receiving. Idempotent."""
-        self._publication._unsubscribe(self)
-
-    def take(self) -> Item | None:
+    def take(self) -> T | None:
         """The next item without waiting, or None."""
         if not self._queue:
             return None
@@ -228,10 +234,10 @@ class Subscription:
             self._queued_bytes -= len(item.payload)
         return item
 
-    def __aiter__(self) -> Subscription:
+    def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Item:
+    async def __anext__(self) -> T:
         if self._finished:
             raise StopAsyncIteration
         while (item := self.take()) is None:
@@ -241,3 +247,19 @@ class Subscription:
             self._finished = True
             self.close()
         return item
+
+    def close(self) -> None:
+        """Stop receiving. Idempotent."""
+
+
+class Subscription(UnitQueue[Item]):
+    """A consumer's queue on a publication. Its last item is :class:`PublicationEnd`."""
+
+    def __init__(self, publication: Publication, *, limit_bytes: int, limit_units: int) -> None:
+        super().__init__(
+            has_video=lambda: publication.has_video, limit_bytes=limit_bytes, limit_units=limit_units
+        )
+        self._publication = publication
+
+    def close(self) -> None:
+        self._publication._unsubscribe(self)

@@ -1,0 +1,284 @@
+"""Access units in, parts and segments out: the one place that makes them. Pure.
+
+A :class:`Packager` serves one publication. It owns a :class:`RenditionPackager` for each rendition, tells all
+of them where to cut, and writes into their windows, which outlive it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from transcoder.cmaf.fragment import ProducerTime, Sample, fragment
+from transcoder.cmaf.init import init_segment
+from transcoder.cutter import GridCutter, LongGop, SyncCutter
+from transcoder.manifests.window import MediaWindow
+from transcoder.media import AccessUnit, Kind, Track
+
+CUT_TOLERANCE_S = 0.0005
+MAX_LAG_SEGMENTS = 3
+"""A rendition that has not begun so many known segments is behind for good: gaps take their place."""
+
+MAX_AUDIO_LEAD_S = 0.5
+"""Sound waits this long for the picture to tell where to cut; then it goes on without."""
+
+HOLE_S = 1.0
+"""A longer distance between two units is a hole in the source, not a long frame."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackagerConfig:
+    """What is fixed for one publication."""
+
+    part_target_s: float
+    segment_target_s: float
+    max_segment_s: float
+    """The playlists' target duration."""
+    offset_s: float
+    """Added to the publication's times: the stream's own timeline goes on over publications."""
+    program_origin_s: float
+    """Unix time of the stream timeline's zero."""
+
+
+class RenditionPackager:
+    """One rendition: collects units into parts and writes them into its window."""
+
+    def __init__(self, window: MediaWindow, config: PackagerConfig) -> None:
+        self.window = window
+        self._config = config
+        self._track: Track | None = None
+        self._offset_ticks = 0
+        self._cuts: deque[float] = deque()
+        self._segment_open = False
+        self._held: AccessUnit | None = None
+        self._samples: list[Sample] = []
+        self._part_ticks = 0
+        self._part_dts = 0
+        self._part_is_first = False
+        self._frame_ticks = 0
+        self._sequence = 0
+        self.dropped_units = 0
+        self.gap_segments = 0
+
+    @property
+    def track(self) -> Track | None:
+        return self._track
+
+    def set_track(self, track: Track, now_s: float) -> None:
+        """Announce the format, or a new one: a discontinuity at the next segment."""
+        if track == self._track:
+            return
+        if self._track is not None:
+            self.end_segment(now_s)
+            self.window.discontinuity()
+        self._track = track
+        self._offset_ticks = round(self._config.offset_s * track.timescale)
+        self._frame_ticks = round(track.timescale / track.frame_rate) if track.frame_rate else 0
+        self.window.set_init(init_segment(track))
+
+    def cut_at(self, time_s: float, now_s: float) -> None:
+        """The next segment starts at the first unit (sync unit, for pictures) with pts >= ``time_s``."""
+        self._cuts.append(time_s)
+        if len(self._cuts) > MAX_LAG_SEGMENTS:
+            self.end_segment(now_s)
+            self._add_gap(self._cuts.popleft(), self._cuts[0], now_s)
+
+    def push(self, unit: AccessUnit, now_s: float) -> None:
+        """Take the next unit in decoding order."""
+        if self._track is None:
+            self.dropped_units += 1
+            return
+        self._settle(unit.dts)
+        if self._begins_segment(unit):
+            self.end_segment(now_s)
+            self._enter_segment(unit, now_s)
+        elif not self._segment_open:
+            self.dropped_units += 1
+            return
+        elif self._is_part_full():
+            self._finish_part(now_s)
+        if not self._samples:
+            self._part_dts = unit.dts
+        self._held = unit
+
+    def end_segment(self, now_s: float) -> None:
+        """Close the open part and segment: at a cut, and when the publication ends."""
+        self._settle(None)
+        self._finish_part(now_s)
+        if self._segment_open:
+            self.window.end_segment(now_s)
+            self._segment_open = False
+
+    def level(self, end_s: float, now_s: float) -> None:
+        """The publication is over at ``end_s``: close what is open; gaps for segments that never came."""
+        self.end_segment(now_s)
+        while self._cuts and self._cuts[0] < end_s - CUT_TOLERANCE_S:
+            start_s = self._cuts.popleft()
+            self._add_gap(start_s, min(self._cuts[0], end_s) if self._cuts else end_s, now_s)
+        self._cuts.clear()
+
+    def _settle(self, next_dts: int | None) -> None:
+        """The unit in hand has got its duration: that of the way to the next one."""
+        held = self._held
+        if held is None or self._track is None:
+            return
+        self._held = None
+        duration = held.duration or self._frame_ticks
+        if next_dts is not None:
+            distance = next_dts - held.dts
+            is_hole = distance > HOLE_S * self._track.timescale and distance > 3 * duration > 0
+            duration = duration if is_hole or distance <= 0 else distance
+        duration = max(1, duration)
+        self._frame_ticks = duration
+        self._part_ticks += duration
+        self._samples.append(
+            Sample(
+                duration=duration,
+                cts_offset=held.pts - held.dts,
+                sync=held.sync,
+                payload=held.payload,
+            )
+        )
+
+    def _begins_segment(self, unit: AccessUnit) -> bool:
+        if not self._cuts or unit.pts_s < self._cuts[0] - CUT_TOLERANCE_S:
+            return False
+        return unit.sync or unit.codec.kind is Kind.AUDIO
+
+    def _enter_segment(self, unit: AccessUnit, now_s: float) -> None:
+        start_s = self._cuts.popleft()
+        while self._cuts and unit.pts_s >= self._cuts[0] - CUT_TOLERANCE_S:
+            self._add_gap(start_s, self._cuts[0], now_s)
+            start_s = self._cuts.popleft()
+        self._segment_open = True
+        self._part_is_first = True
+
+    def _add_gap(self, start_s: float, end_s: float, now_s: float) -> None:
+        program_time_s = self._config.program_origin_s + self._config.offset_s + start_s
+        self.window.add_gap_segment(max(0.001, end_s - start_s), now_s, program_time_s)
+        self.gap_segments += 1
+
+    def _is_part_full(self) -> bool:
+        """Cut before crossing: would one more frame be longer than the part target?"""
+        timescale = self._track.timescale if self._track else 1
+        return (self._part_ticks + self._frame_ticks) / timescale > self._config.part_target_s + 1e-6
+
+    def _finish_part(self, now_s: float) -> None:
+        track = self._track
+        if not self._samples or track is None:
+            return
+        base = self._part_dts + self._offset_ticks
+        # The picture is composed this much after it is decoded: what the clock shows is its pts.
+        program_time_s = (
+            self._config.program_origin_s + (base + self._samples[0].cts_offset) / track.timescale
+        )
+        first = self._part_is_first
+        data = fragment(
+            track,
+            sequence_number=self._sequence,
+            base_decode_time=base,
+            samples=self._samples,
+            producer_time=ProducerTime(program_time_s, base) if first else None,
+            segment_start=first,
+        )
+        self._sequence += 1
+        self.window.add_part(
+            data,
+            duration_s=self._part_ticks / track.timescale,
+            independent=track.kind is Kind.AUDIO or any(sample.sync for sample in self._samples),
+            now_s=now_s,
+            program_time_s=program_time_s if first else None,
+        )
+        self._part_is_first = False
+        self._samples = []
+        self._part_ticks = 0
+
+
+class Packager:
+    """All renditions of one publication.
+
+    ``leader`` is the source track that the cutter watches. Source units come in through
+    :meth:`push_source`, which answers the cuts that they made known; the worker's units through
+    :meth:`push_rendition`.
+    """
+
+    def __init__(
+        self,
+        config: PackagerConfig,
+        cutter: SyncCutter | GridCutter,
+        *,
+        leader: Track,
+        windows: Mapping[str, MediaWindow],
+        passthrough: Mapping[int, str],
+    ) -> None:
+        self.renditions = {name: RenditionPackager(window, config) for name, window in windows.items()}
+        self._cutter = cutter
+        self._leader = leader
+        self._passthrough = dict(passthrough)
+        self._waiting: deque[AccessUnit] = deque()
+        self._leader_dts_s: float | None = None
+        self._leader_end_s = 0.0
+        self.long_gop: LongGop | None = None
+
+    def set_source_track(self, track: Track, now_s: float) -> None:
+        """A source track's format, for the rendition that passes it through."""
+        if (name := self._passthrough.get(track.track_id)) is not None:
+            self.renditions[name].set_track(track, now_s)
+
+    def set_rendition_track(self, name: str, track: Track, now_s: float) -> None:
+        """The format that the worker's encoder of this rendition chose."""
+        if (rendition := self.renditions.get(name)) is not None:
+            rendition.set_track(track, now_s)
+
+    def push_source(self, unit: AccessUnit, now_s: float) -> Sequence[float]:
+        """Take a unit of the source; answer newly known cuts (seconds on the publication's timeline).
+
+        Sets :attr:`long_gop` where the source cannot be passed through any longer.
+        """
+        cuts: list[float] = []
+        if unit.track_id == self._leader.track_id:
+            seen = self._cutter.see(unit)
+            if isinstance(seen, LongGop):
+                self.long_gop = seen
+            else:
+                cuts = seen
+            for cut_s in cuts:
+                for rendition in self.renditions.values():
+                    rendition.cut_at(cut_s, now_s)
+            self._leader_dts_s = unit.dts_s
+            self._leader_end_s = max(self._leader_end_s, unit.pts_s)
+            self._push_passthrough(unit, now_s)
+            self._release(now_s)
+        elif unit.track_id in self._passthrough:
+            self._waiting.append(unit)
+            self._release(now_s)
+        return cuts
+
+    def push_rendition(self, name: str, unit: AccessUnit, now_s: float) -> None:
+        """Take a unit from the worker."""
+        if (rendition := self.renditions.get(name)) is not None:
+            rendition.push(unit, now_s)
+
+    def finish(self, now_s: float) -> None:
+        """The publication is over: close what is open, and level all renditions with gaps."""
+        while self._waiting:
+            self._push_passthrough(self._waiting.popleft(), now_s)
+        for rendition in self.renditions.values():
+            rendition.level(self._leader_end_s, now_s)
+
+    def _release(self, now_s: float) -> None:
+        """Sound goes on as far as the picture has come: until there, every cut is known."""
+        while self._waiting:
+            unit = self._waiting[0]
+            lead_s = unit.pts_s - self._leader_dts_s if self._leader_dts_s is not None else 0.0
+            oldest_wait_s = self._waiting[-1].pts_s - unit.pts_s
+            if lead_s > 0 and oldest_wait_s < MAX_AUDIO_LEAD_S:
+                return
+            if self._leader_dts_s is None and oldest_wait_s < MAX_AUDIO_LEAD_S:
+                return
+            self._push_passthrough(self._waiting.popleft(), now_s)
+
+    def _push_passthrough(self, unit: AccessUnit, now_s: float) -> None:
+        if (name := self._passthrough.get(unit.track_id)) is not None:
+            self.renditions[name].push(unit, now_s)
