@@ -1,0 +1,1 @@
+"""Everything that touches FFmpeg through PyAV: the only folder that imports av."""
