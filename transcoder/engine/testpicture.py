@@ -93,7 +93,7 @@ class TestPicture:
         panel = (0, self._line(0.39), width, self._line(0.39) + self._panel_height())
         _fill(self._luma, luma_stride, *panel, _PANEL)
         for plane in (self._blue, self._red):
-            _fill(plane, chroma_stride, *(edge // 2 for edge in panel), _NEUTRAL)
+            _fill(plane, chroma_stride, 0, panel[1] // 2, width // 2, panel[3] // 2, _NEUTRAL)
         text = label.upper()
         left = (width - width_of(text, self._small_scale)) // 2
         line = self._line(0.39) + self._panel_height() + 3 * self._small_scale
