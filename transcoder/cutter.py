@@ -75,11 +75,13 @@ class SyncCutter:
 class GridCutter:
     """Cuts every ``target_s`` of media, because the encoders put a sync point wherever we ask for one.
 
-    Each instant is announced one segment ahead, so that no rendition ever waits for another.
+    Each instant is announced one segment ahead, so that no rendition ever waits for another. Nothing is cut
+    before ``not_before_s``: until there, the stream has been published already.
     """
 
-    def __init__(self, *, target_s: float) -> None:
+    def __init__(self, *, target_s: float, not_before_s: float = 0.0) -> None:
         self._target_s = target_s
+        self._not_before_s = not_before_s
         self._next_s: float | None = None
 
     def see(self, unit: AccessUnit) -> list[float] | LongGop:
@@ -87,7 +89,7 @@ class GridCutter:
         if self._next_s is None:
             if not unit.sync:
                 return []
-            first_s = unit.pts_s
+            first_s = max(unit.pts_s, self._not_before_s)
             self._next_s = first_s + self._target_s
             return [first_s, self._next_s]
         if unit.pts_s < self._next_s:

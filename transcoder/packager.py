@@ -218,7 +218,8 @@ class Packager:
         self._passthrough = dict(passthrough)
         self._waiting: deque[AccessUnit] = deque()
         self._leader_dts_s: float | None = None
-        self._leader_end_s = 0.0
+        self.published_s = 0.0
+        """How far the leader has come, in seconds on the publication's timeline."""
         self.long_gop: LongGop | None = None
 
     def set_source_track(self, track: Track, now_s: float) -> None:
@@ -247,7 +248,7 @@ class Packager:
                 for rendition in self.renditions.values():
                     rendition.cut_at(cut_s, now_s)
             self._leader_dts_s = unit.dts_s
-            self._leader_end_s = max(self._leader_end_s, unit.pts_s)
+            self.published_s = max(self.published_s, unit.pts_s)
             self._push_passthrough(unit, now_s)
             self._release(now_s)
         elif unit.track_id in self._passthrough:
@@ -265,7 +266,7 @@ class Packager:
         while self._waiting:
             self._push_passthrough(self._waiting.popleft(), now_s)
         for rendition in self.renditions.values():
-            rendition.level(self._leader_end_s, now_s)
+            rendition.level(self.published_s, now_s)
 
     def _release(self, now_s: float) -> None:
         """Sound goes on as far as the picture has come: until there, every cut is known."""

@@ -25,6 +25,8 @@ class SourceProfile:
     tracks: dict[int, Track]
     frame_durations_s: dict[int, float]
     first_dts_s: float
+    first_arrival_s: float
+    """Monotonic clock at which the unit with ``first_dts_s`` came in."""
 
     @property
     def leader(self) -> Track:
@@ -39,11 +41,13 @@ class SourceProbe:
     def __init__(self) -> None:
         self._tracks: dict[int, Track] = {}
         self._dts_s: dict[int, list[float]] = {}
+        self._first: dict[int, AccessUnit] = {}
 
     def set_track(self, track: Track) -> None:
         self._tracks[track.track_id] = track
 
     def see(self, unit: AccessUnit) -> None:
+        self._first.setdefault(unit.track_id, unit)
         self._dts_s.setdefault(unit.track_id, []).append(unit.dts_s)
 
     def profile(self) -> SourceProfile | None:
@@ -61,10 +65,12 @@ class SourceProbe:
         tracks = {track.track_id: track for track in (video, audio) if track is not None}
         if not tracks:
             return None
+        first = min((self._first[track_id] for track_id in tracks), key=lambda unit: unit.dts_s)
         return SourceProfile(
             tracks=tracks,
             frame_durations_s={track_id: self._frame_s(track_id) for track_id in tracks},
-            first_dts_s=min(self._dts_s[track_id][0] for track_id in tracks),
+            first_dts_s=first.dts_s,
+            first_arrival_s=first.arrival_s,
         )
 
     def _of(self, kind: Kind) -> Track | None:

@@ -1,0 +1,222 @@
+"""One publication on air: from its units to the windows, through the packager and the live worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from transcoder.supervisor import Cut, LiveJob
+
+from ingest.publication import Item, Publication, TrackUpdate, UnitQueue
+from mediaserver.live.transcoding import Transcoding, WorkerFactory
+from transcoder.cutter import GridCutter, SyncCutter
+from transcoder.ladder import Ladder, LadderError, plan
+from transcoder.manifests.window import MediaWindow
+from transcoder.media import AccessUnit, Kind, Track
+from transcoder.packager import Packager, PackagerConfig
+from transcoder.source import SourceProbe, SourceProfile
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastConfig:
+    """The settings that a broadcast needs."""
+
+    ladder: str | Sequence[str]
+    """``auto``, ``passthrough`` or the names of rungs."""
+    poster_interval_s: float
+
+
+class Stage(Protocol):
+    """What a broadcast needs of the stream that it is on: somewhere to put its media."""
+
+    def open_windows(self, ladder: Ladder, profile: SourceProfile) -> Mapping[str, MediaWindow]:
+        """The windows of the ladder's renditions, made or taken up again; others are given up."""
+
+    def packager_config(self, profile: SourceProfile) -> PackagerConfig:
+        """Where on the stream's timeline the publication stands. The same for all of its life."""
+
+    def changed(self) -> None:
+        """Windows may have changed: wake who waits for them."""
+
+
+class _Verdict(Enum):
+    ENDED = "ended"
+    LONG_GOP = "long_gop"
+
+
+class Broadcast:
+    """Runs one publication. Owned and awaited by its stream."""
+
+    def __init__(
+        self,
+        publication: Publication,
+        stage: Stage,
+        config: BroadcastConfig,
+        *,
+        make_worker: WorkerFactory,
+        take_still: Callable[[Track, AccessUnit], Awaitable[None]],
+    ) -> None:
+        self.publication = publication
+        self.ladder: Ladder | None = None
+        self.packager: Packager | None = None
+        self.profile: SourceProfile | None = None
+        self.transcoding: Transcoding | None = None
+        self._stage = stage
+        self._config = config
+        self._make_worker = make_worker
+        self._take_still = take_still
+        self._still_due_s = 0.0
+        self._still: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Until the publication ends. What the publisher sent wrong ends the publication, not us."""
+        long_gop = False
+        try:
+            while await self._run_once(long_gop=long_gop) is _Verdict.LONG_GOP:
+                long_gop = True
+        except LadderError as refusal:
+            self.publication.kick(str(refusal))
+        finally:
+            if self._still is not None:
+                self._still.cancel()
+                await asyncio.gather(self._still, return_exceptions=True)
+
+    async def _run_once(self, *, long_gop: bool) -> _Verdict:
+        subscription = self.publication.subscribe()
+        try:
+            backlog: list[Item] = []
+            profile = await _probe(subscription, backlog)
+            if profile is None:
+                return _Verdict.ENDED
+            ladder = plan(profile.tracks, self._config.ladder, long_gop=long_gop)
+            log.info("stream %s: %s", self.publication.request.stream, ladder)
+            packager = self._make_packager(ladder, profile)
+            self.profile, self.ladder, self.packager = profile, ladder, packager
+            async with AsyncExitStack() as stack:
+                if ladder.needs_worker:
+                    self.transcoding = await stack.enter_async_context(
+                        self._make_transcoding(ladder, profile)
+                    )
+                verdict = await self._pump(packager, profile, subscription, backlog)
+                if self.transcoding is not None:
+                    await self.transcoding.drain()
+            packager.finish(time.monotonic())
+            self._stage.changed()
+            return verdict
+        finally:
+            self.transcoding = None
+            subscription.close()
+
+    def _make_packager(self, ladder: Ladder, profile: SourceProfile) -> Packager:
+        windows = self._stage.open_windows(ladder, profile)
+        config = self._stage.packager_config(profile)
+        passthrough = {
+            rendition.source_track_id: rendition.name
+            for rendition in (*ladder.video, *ladder.audio)
+            if rendition.passthrough
+        }
+        leader = profile.leader
+        follows_source = leader.kind is Kind.VIDEO and leader.track_id in passthrough
+        cutter = (
+            SyncCutter(target_s=config.segment_target_s, max_segment_s=config.max_segment_s)
+            if follows_source
+            else GridCutter(
+                target_s=config.segment_target_s,
+                not_before_s=self.packager.published_s if self.packager else 0.0,
+            )
+        )
+        return Packager(config, cutter, leader=leader, windows=windows, passthrough=passthrough)
+
+    def _make_transcoding(self, ladder: Ladder, profile: SourceProfile) -> Transcoding:
+        if self.packager is None:
+            raise RuntimeError("the packager comes first")
+        job = LiveJob(
+            stream=self.publication.request.stream, ladder=ladder, tracks=tuple(profile.tracks.values())
+        )
+        return Transcoding(
+            job,
+            self.publication,
+            self.packager,
+            make_worker=self._make_worker,
+            changed=self._stage.changed,
+        )
+
+    async def _pump(
+        self,
+        packager: Packager,
+        profile: SourceProfile,
+        subscription: UnitQueue[Item],
+        backlog: list[Item],
+    ) -> _Verdict:
+        for item in backlog:
+            self._take(packager, profile, item)
+        async for item in subscription:
+            self._take(packager, profile, item)
+            if packager.long_gop is not None:
+                return self._give_up_passthrough(packager.long_gop.elapsed_s)
+        return _Verdict.ENDED
+
+    def _give_up_passthrough(self, elapsed_s: float) -> _Verdict:
+        log.warning(
+            "stream %s: no sync point for %.1f s, so the source cannot be passed through",
+            self.publication.request.stream,
+            elapsed_s,
+        )
+        if self._config.ladder == "passthrough":
+            self.publication.kick(
+                f"keyframes are more than {elapsed_s:.0f} s apart: set a keyframe interval of 2 s, "
+                "or let the stream's ladder be auto"
+            )
+            return _Verdict.ENDED
+        return _Verdict.LONG_GOP
+
+    def _take(self, packager: Packager, profile: SourceProfile, item: Item) -> None:
+        now_s = time.monotonic()
+        if isinstance(item, TrackUpdate):
+            if item.track.track_id in profile.tracks:
+                packager.set_source_track(item.track, now_s)
+                self._feed(item)
+        elif isinstance(item, AccessUnit) and item.track_id in profile.tracks:
+            for cut_s in packager.push_source(item, now_s):
+                self._feed(Cut(cut_s))
+            self._feed(item)
+            self._stage.changed()
+            if item.sync and item.codec.kind is Kind.VIDEO:
+                self._maybe_take_still(item, now_s)
+
+    def _feed(self, item: Item | Cut) -> None:
+        if self.transcoding is not None:
+            self.transcoding.feed(item)
+
+    def _maybe_take_still(self, unit: AccessUnit, now_s: float) -> None:
+        track = self.publication.tracks.get(unit.track_id)
+        if now_s < self._still_due_s or track is None:
+            return
+        if self._still is None or self._still.done():
+            self._still_due_s = now_s + self._config.poster_interval_s
+            self._still = asyncio.create_task(self._run_still(track, unit))
+
+    async def _run_still(self, track: Track, unit: AccessUnit) -> None:
+        await self._take_still(track, unit)
+
+
+async def _probe(subscription: UnitQueue[Item], backlog: list[Item]) -> SourceProfile | None:
+    """Read into ``backlog`` until the source is known; None when it ended before."""
+    probe = SourceProbe()
+    async for item in subscription:
+        backlog.append(item)
+        if isinstance(item, TrackUpdate):
+            probe.set_track(item.track)
+        elif isinstance(item, AccessUnit):
+            probe.see(item)
+            if (profile := probe.profile()) is not None:
+                return profile
+    return None

@@ -1,0 +1,107 @@
+"""One rendition as viewers meet it: a window, its rendered playlist, and the requests that wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from transcoder.ladder import Rendition
+from transcoder.manifests.hls import Report
+from transcoder.manifests.reload import Refuse, Serve, decide
+from transcoder.manifests.rendered import PlaylistCache, RenderedPlaylist
+from transcoder.manifests.window import Media, MediaWindow, Pending
+from transcoder.media import Track
+
+MAX_WAITING = 20_000
+"""Requests held per rendition; further ones are told to come back."""
+
+
+class PlaylistRefused(Exception):
+    """A playlist or media request that gets no body. ``detail`` may be shown to the client."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        """400, 404 or 503."""
+        self.detail = detail
+
+
+class RenditionOutput:
+    """Holds requests until the window has what they ask for. One event wakes all who wait."""
+
+    def __init__(
+        self, rendition: Rendition, window: MediaWindow, reports: Callable[[], Sequence[Report]]
+    ) -> None:
+        self.rendition = rendition
+        self.window = window
+        self.track: Track | None = None
+        """As packaged now; None before the first init."""
+        self.closed = False
+        """The rendition was given up: who waits gets 404."""
+        self.waiting = 0
+        self._reports = reports
+        self._cache = PlaylistCache()
+        self._seen_version = window.version
+        self._changed = asyncio.Event()
+
+    def notify(self) -> None:
+        """Wake who waits, if there is anything new to see."""
+        if self.window.version == self._seen_version and not self.closed:
+            return
+        self._seen_version = self.window.version
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def playlist(self, msn: int | None, part: int | None, skip: str | None) -> RenderedPlaylist:
+        """The media playlist, held back as its delivery directives ask (RFC 8216bis 6.2.5.2).
+
+        Raises :class:`PlaylistRefused` with 400, 404, or 503 after three target durations.
+        """
+        decision = decide(self.window, msn, part, skip)
+        if not isinstance(decision, Serve):
+            if isinstance(decision, Refuse):
+                raise PlaylistRefused(decision.status, decision.reason)
+            async with self._patience():
+                while not isinstance(decision, Serve):
+                    await self._next_change()
+                    decision = decide(self.window, msn, part, skip)
+                    if isinstance(decision, Refuse):
+                        raise PlaylistRefused(decision.status, decision.reason)
+        return self._cache.get(self.window, skip=decision.skip, reports=self._reports())
+
+    async def media(self, name: str) -> Media:
+        """An init, segment or part by name; the hinted part is waited for (RFC 8216bis 6.2.6).
+
+        Raises :class:`PlaylistRefused` with 404 for a name that leads nowhere, a withdrawn hint included.
+        """
+        found = self.window.lookup(name)
+        if isinstance(found, Pending):
+            async with self._patience():
+                while isinstance(found, Pending):
+                    await self._next_change()
+                    found = self.window.lookup(name)
+        if found is None:
+            raise PlaylistRefused(404, "there is no such media here, or no longer")
+        return found
+
+    async def _next_change(self) -> None:
+        if self.closed:
+            raise PlaylistRefused(404, "this rendition is no longer offered")
+        await self._changed.wait()
+
+    @asynccontextmanager
+    async def _patience(self) -> AsyncIterator[None]:
+        """The limit of held requests, and their deadline."""
+        if self.waiting >= MAX_WAITING:
+            raise PlaylistRefused(503, "too many requests wait for this playlist")
+        self.waiting += 1
+        try:
+            # RFC 8216bis 6.2.5.2: a server that blocks "for more than three Target Durations SHOULD return
+            # an HTTP 503".
+            async with asyncio.timeout(self.window.config.block_limit_s):
+                yield
+        except TimeoutError:
+            raise PlaylistRefused(503, "the stream does not go on at the moment") from None
+        finally:
+            self.waiting -= 1
