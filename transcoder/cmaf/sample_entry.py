@@ -8,11 +8,11 @@ from typing import Final
 
 from transcoder import codecs
 from transcoder.cmaf.box import box, full_box
+from transcoder.codecs import hevc, mp3
 from transcoder.codecs.colour import Colour
 from transcoder.media import Codec, Track
 
 _OBJECT_TYPE_AAC: Final = 0x40
-_LARGEST_PASP: Final = 0xFFFF_FFFF
 
 
 def sample_entry(track: Track) -> bytes:
@@ -20,10 +20,18 @@ def sample_entry(track: Track) -> bytes:
     match track.codec:
         case Codec.H264:
             return _visual(b"avc1", track, box(b"avcC", track.config))
+        case Codec.H265:
+            return _visual(b"hvc1", track, box(b"hvcC", hevc.complete_config(track.config)))
+        case Codec.AV1:
+            return _visual(b"av01", track, box(b"av1C", track.config))
+        case Codec.VP9:
+            return _visual(b"vp09", track, full_box(b"vpcC", 1, 0, track.config))
         case Codec.AAC:
             return _audio(b"mp4a", track, _esds(_OBJECT_TYPE_AAC, track.config))
-        case _:
-            raise codecs.CodecError(f"{track.codec} is not supported yet")
+        case Codec.OPUS:
+            return _audio(b"Opus", track, box(b"dOps", track.config))
+        case Codec.MP3:
+            return _audio(b"mp4a", track, _esds(mp3.object_type(track.sample_rate), b""))
 
 
 def _visual(kind: bytes, track: Track, configuration: bytes) -> bytes:
