@@ -1,0 +1,1 @@
+"""What the program remembers: small contracts, each with one test suite for all its implementations."""
