@@ -1,0 +1,62 @@
+/** What the page's own address says, and the media addresses that follow from it. */
+
+export interface WatchAddress {
+  stream: string;
+  /** From the fragment, which never reaches a server or its log. */
+  token: string | null;
+  embed: boolean;
+}
+
+const STREAM_PATH = /^\/watch\/([A-Za-z0-9_-]{1,64})\/?$/;
+/** A JWT: three base64url parts. Anything else would not fit into a path. */
+const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+
+/** Reads `/watch/{stream}?embed=1#token=…`; null when the path names no stream. */
+export function parseWatchAddress(url: URL): WatchAddress | null {
+  const stream = STREAM_PATH.exec(url.pathname)?.[1];
+  if (stream === undefined) return null;
+  const token = new URLSearchParams(url.hash.slice(1)).get('token');
+  const embed = url.searchParams.get('embed');
+  return {
+    stream,
+    token: token !== null && JWT.test(token) ? token : null,
+    embed: embed !== null && embed !== '0',
+  };
+}
+
+/** Private media live under a prefix that relative playlist addresses inherit (INTERFACE.md section 4). */
+export function liveBase(stream: string, token: string | null): string {
+  return token === null ? `/live/${stream}` : `/t/${token}/live/${stream}`;
+}
+
+/** Playlists carry the viewer's session, so that the server can count viewers. Segments do not: they are cached. */
+export function withSession(url: string, session: string): string {
+  const [path = '', query = ''] = url.split('?', 2);
+  if (!path.endsWith('.m3u8')) return url;
+  const parameters = new URLSearchParams(query);
+  parameters.set('session', session);
+  return `${path}?${parameters}`;
+}
+
+/** The rendition that a media playlist's address names: `…/live/{stream}/{rendition}/media.m3u8`. */
+export function renditionOf(playlistUrl: string): string | null {
+  return /\/([^/?#]+)\/[^/?#]+\.m3u8(?:[?#]|$)/.exec(playlistUrl)?.[1] ?? null;
+}
+
+export interface PublishAddress {
+  /** What OBS calls the server. */
+  server: string;
+  /** What OBS calls the stream key. */
+  streamKey: string;
+  /** A line for a terminal. */
+  ffmpeg: string;
+}
+
+/** Where to publish to; `rtmp` is the server's own word for it (`urls.rtmp`), which ends in the stream's name. */
+export function publishAddress(rtmp: string | undefined, stream: string, key: string, host: string): PublishAddress {
+  const full = rtmp ?? `rtmp://${host}/live/${stream}`;
+  const plain = full.split('?', 1)[0] ?? full;
+  const server = plain.endsWith(`/${stream}`) ? plain.slice(0, -stream.length - 1) : plain;
+  const streamKey = `${stream}?key=${key}`;
+  return { server, streamKey, ffmpeg: `ffmpeg -re -i FILE -c copy -f flv "${server}/${streamKey}"` };
+}

@@ -1,0 +1,85 @@
+/** Follows one stream's state by asking the server for it. */
+import { Api, ApiError, type Stream } from './api.ts';
+import type { Known } from './overlay.ts';
+import { Poller } from './poll.ts';
+
+const LIVE_MS = 10_000;
+const WAITING_MS = 3_000;
+/** A name that does not exist may be made later, but hardly this second. */
+const MISSING_MS = 10_000;
+
+/** How long to wait before asking again. */
+export function pauseFor_ms(known: Known): number {
+  switch (known) {
+    case 'live':
+      return LIVE_MS;
+    case 'starting':
+      return 1_000;
+    case 'missing':
+    case 'private':
+    case 'ended':
+      return MISSING_MS;
+    case 'offline':
+    case 'interrupted':
+    case 'asking':
+    case 'unreachable':
+      return WAITING_MS;
+  }
+}
+
+/** The state that an error answer means; null when it is not the stream's but the server's trouble. */
+export function knownFromError(error: unknown): Known | null {
+  if (!(error instanceof ApiError)) return null;
+  if (error.status === 404) return 'missing';
+  if (error.status === 401 || error.status === 403) return 'private';
+  return null;
+}
+
+export class StreamWatch extends EventTarget {
+  #known: Known = 'asking';
+  #stream: Stream | null = null;
+  readonly #poller: Poller;
+
+  constructor(name: string, token: string | null) {
+    super();
+    const api = new Api(token);
+    this.#poller = new Poller(() => this.#ask(api, name));
+  }
+
+  get known(): Known {
+    return this.#known;
+  }
+  /** The last answer; kept when the server cannot be reached. */
+  get stream(): Stream | null {
+    return this.#stream;
+  }
+
+  start(): void {
+    this.#poller.start();
+  }
+  stop(): void {
+    this.#poller.stop();
+  }
+  /** The player noticed something: ask at once. */
+  askNow(): void {
+    this.#poller.now();
+  }
+
+  async #ask(api: Api, name: string): Promise<number> {
+    try {
+      const stream = await api.stream(name);
+      this.#stream = stream;
+      this.#become(stream.state);
+    } catch (error) {
+      const known = knownFromError(error);
+      this.#become(known ?? 'unreachable');
+      if (known === null) throw error;
+    }
+    return pauseFor_ms(this.#known);
+  }
+
+  #become(known: Known): void {
+    this.#known = known;
+    this.dispatchEvent(new Event('change'));
+  }
+}

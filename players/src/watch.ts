@@ -1,0 +1,1 @@
+import './elements/watch-page.ts';

@@ -1,0 +1,28 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+import { hlsFromSource } from './build/hls-from-source.ts';
+import { mediaChromeUnderStrictCsp } from './build/media-chrome-csp.ts';
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  root: here('.'),
+  base: '/',
+  plugins: [hlsFromSource(), mediaChromeUnderStrictCsp()],
+  build: {
+    outDir: here('../mediaserver/web/pages/dist'),
+    emptyOutDir: true,
+    target: 'es2022',
+    // Data URLs would widen the policy that the server sends.
+    assetsInlineLimit: 0,
+    // Every supported browser preloads modules by itself.
+    modulePreload: { polyfill: false },
+    reportCompressedSize: true,
+    rollupOptions: { input: { index: here('index.html'), watch: here('watch.html') } },
+  },
+  optimizeDeps: { exclude: ['hls.js', 'media-chrome'] },
+  test: {
+    environment: 'happy-dom',
+    include: ['tests/**/*.test.ts'],
+  },
+});
