@@ -6,9 +6,10 @@ raw); the rest of this program speaks one (:class:`transcoder.media.AccessUnit`)
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
-from transcoder.codecs import aac, avc, clean, nal, track_from_config
+from transcoder.codecs import aac, av1, avc, clean, hevc, nal, opus, track_from_config, vp9
 from transcoder.codecs.error import CodecError
 from transcoder.media import Codec, Track
 
@@ -22,12 +23,18 @@ class ElementaryStream:
         codec: Codec,
         *,
         extradata: bytes = b"",
+        width: int = 0,
+        height: int = 0,
         frame_rate: Fraction | None = None,
         language: str | None = None,
     ) -> None:
-        """``extradata`` as libavcodec keeps it. Raises :class:`CodecError` if it is broken."""
+        """``extradata`` as libavcodec keeps it. Raises :class:`CodecError` if it is broken.
+
+        ``width`` and ``height`` count for VP9, whose configuration tells no size.
+        """
         self.codec = codec
         self._track_id = track_id
+        self._size = width, height
         self._frame_rate = frame_rate
         self._language = language
         self._is_annexb = codec in _NAL_CODECS and not _is_record(extradata)
@@ -42,16 +49,19 @@ class ElementaryStream:
         Raises :class:`CodecError` if the packet is broken, or lacks what the track still needs.
         """
         if self.track is None:
-            self._set_track(_config_from_packet(self.codec, packet))
+            self._set_track(_config_from_packet(self.codec, packet, self._frame_rate))
         track = self.track
         if track is None:  # for the type checker: _set_track sets it or raises
             raise CodecError(f"{self.codec.value} stream without a configuration")
         return clean(track, nal.from_annexb(packet) if self._is_annexb else packet)
 
     def _set_track(self, config: bytes) -> None:
-        self.track = track_from_config(
+        track = track_from_config(
             self._track_id, self.codec, config, language=self._language, frame_rate=self._frame_rate
         )
+        if self.codec is Codec.VP9 and not track.width:
+            track = replace(track, width=self._size[0], height=self._size[1])
+        self.track = track
 
 
 _NAL_CODECS = frozenset({Codec.H264, Codec.H265})
@@ -67,18 +77,30 @@ def _config_from_extradata(codec: Codec, extradata: bytes) -> bytes | None:
         return None
     match codec:
         case Codec.H264 | Codec.H265 if not _is_record(extradata):
-            return _config_from_packet(codec, extradata)
-        case Codec.MP3:
+            return _config_from_packet(codec, extradata, None)
+        case Codec.AV1:
+            return av1.config_from(extradata)
+        case Codec.OPUS:
+            return opus.OpusConfig.parse(extradata).serialize()
+        case Codec.VP9 | Codec.MP3:
+            # What Matroska keeps for VP9 is another record, and MP3 has none: the first packet tells.
             return None
     return extradata
 
 
-def _config_from_packet(codec: Codec, packet: bytes) -> bytes:
+def _config_from_packet(codec: Codec, packet: bytes, frame_rate: Fraction | None) -> bytes:
     match codec:
         case Codec.H264:
             return avc.config_from_annexb(packet)
+        case Codec.H265:
+            return hevc.config_from_annexb(packet)
+        case Codec.AV1:
+            return av1.config_from(packet)
+        case Codec.VP9:
+            return vp9.Vp9Config.of_key_frame(vp9.parse_key_frame(packet), frame_rate).serialize()
         case Codec.AAC:
             return aac.config_from_adts(packet)
         case Codec.MP3:
             return packet
-    raise CodecError(f"{codec.value} stream without a configuration")
+        case Codec.OPUS:
+            raise CodecError("Opus stream without its header")

@@ -126,6 +126,10 @@ class TestPattern:
             units += self._sound.until(media_s, unix_s, arrival_s)
         return units
 
+    def close(self) -> None:
+        """End the encoder in order (SVT-AV1 complains on stderr otherwise)."""
+        self._encoder.encode(None)
+
     def _video_unit(self, packet: Packet[Any], arrival_s: float) -> AccessUnit:
         if packet.pts is None or packet.dts is None:
             raise ValueError("the video encoder left a packet without a time")
@@ -255,7 +259,12 @@ def _open_video(config: PatternConfig) -> VideoCodecContext:
 
 def _video_stream(config: PatternConfig, encoder: VideoCodecContext) -> ElementaryStream:
     stream = ElementaryStream(
-        VIDEO_TRACK_ID, config.codec, extradata=encoder.extradata or b"", frame_rate=config.fps
+        VIDEO_TRACK_ID,
+        config.codec,
+        extradata=encoder.extradata or b"",
+        width=config.width,
+        height=config.height,
+        frame_rate=config.fps,
     )
     if stream.track is None:
         # libvpx tells its configuration only in its first picture: ask one that is thrown away.

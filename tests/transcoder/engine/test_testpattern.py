@@ -28,11 +28,16 @@ def broadcast(config: PatternConfig, frames: int) -> tuple[TestPattern, list[Acc
     units: list[AccessUnit] = []
     for index in range(frames):
         units += pattern.render(index, START_S + float(index / config.fps), 7.0)
+    pattern.close()
     return pattern, units
 
 
+# FFmpeg's own AV1 decoder needs hardware.
+DECODERS = {Codec.AV1: "libdav1d"}
+
+
 def pictures(track: Track, units: list[AccessUnit]) -> list[av.VideoFrame]:
-    decoder = av.CodecContext.create(track.codec.value, "r")
+    decoder = av.CodecContext.create(DECODERS.get(track.codec, track.codec.value), "r")
     if track.codec is not Codec.VP9:
         decoder.extradata = track.config
     frames: list[av.VideoFrame] = []
