@@ -1,1 +1,6 @@
-"""RTMP and enhanced RTMP: a sans-IO core (handshake, chunk, message, session) under an asyncio server."""
+"""RTMP and enhanced RTMP ingest: a sans-IO core under an asyncio server.
+
+Reading order: ``handshake`` and ``chunk`` (bytes to messages), ``amf0`` and ``message`` (messages to
+records), ``flv`` (what audio and video messages carry), ``session`` (the server's conversation), ``client``
+(the publisher's), ``intake`` (tags to tracks and access units), ``server`` (the only part with sockets).
+"""
