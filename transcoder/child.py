@@ -1,0 +1,138 @@
+"""A worker process as the server sees it: started, spoken to in frames, listened to, killed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections import deque
+from pathlib import Path
+from typing import Final
+
+from transcoder import framing
+
+log: Final = logging.getLogger(__name__)
+
+READ_BYTES: Final = 1 << 18
+WRITE_BUFFER_BYTES: Final = 1 << 20
+"""What may wait for the pipe before :meth:`Child.send` waits too."""
+_LINE_BYTES: Final = 1 << 16
+_PACKAGE_PARENT: Final = str(Path(__file__).resolve().parent.parent)
+
+
+class ChildGone(Exception):
+    """The child has ended or closed its pipes."""
+
+
+class Child:
+    """One running ``transcoder.worker``. Make it with :meth:`spawn`; always :meth:`end` it."""
+
+    def __init__(self, process: asyncio.subprocess.Process, label: str) -> None:
+        self._process = process
+        self._label = label
+        self._reader = framing.FrameReader()
+        self._ready: deque[tuple[framing.AnyMessage, bytes]] = deque()
+        self._log = asyncio.create_task(self._forward_log(), name=f"log of worker {process.pid}")
+        self.last_line = ""
+        """The last thing it said on stderr: usually why it ended."""
+
+    @classmethod
+    async def spawn(cls, work: str, label: str) -> Child:
+        """Start a child for ``live`` or ``stills``; ``label`` stands in each line of its log.
+
+        Call it from the thread that lives as long as the server: the child is killed when that thread
+        ends (prctl(2), PR_SET_PDEATHSIG).
+        """
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-sP",
+            "-m",
+            "transcoder.worker",
+            work,
+            str(os.getpid()),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=_LINE_BYTES,
+            env=_environment(),
+            # Ctrl-C in the operator's terminal is for the server, which then stops its children in order.
+            start_new_session=True,
+        )
+        if process.stdin is not None:
+            process.stdin.transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        return cls(process, label)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.returncode is not None
+
+    async def send(self, message: framing.Message, payload: bytes = b"") -> None:
+        """Waits while the child is behind. Raises :class:`ChildGone`."""
+        pipe = self._process.stdin
+        if pipe is None or pipe.is_closing():
+            raise ChildGone
+        try:
+            pipe.write(framing.serialize(message, payload))
+            if payload:
+                pipe.write(payload)
+            await pipe.drain()
+        except (ConnectionError, RuntimeError) as error:
+            raise ChildGone from error
+
+    async def receive(self) -> tuple[framing.AnyMessage, bytes]:
+        """The next message. Raises :class:`ChildGone` and :class:`~transcoder.framing.FramingError`."""
+        while not self._ready:
+            data = await self._process.stdout.read(READ_BYTES) if self._process.stdout else b""
+            if not data:
+                raise ChildGone
+            self._ready.extend(self._reader.feed(data))
+        return self._ready.popleft()
+
+    def close_input(self) -> None:
+        """Tell the child that nothing follows."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def end(self, grace_s: float = 0.0) -> int:
+        """Wait for the child's end, at most ``grace_s``, then kill it; its exit code."""
+        try:
+            if grace_s > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(grace_s):
+                        await self._process.wait()
+        finally:
+            self.kill()
+            self.close_input()
+        # A killed process always ends; the shield keeps a cancelled caller from leaving a zombie.
+        code = await asyncio.shield(asyncio.ensure_future(self._process.wait()))
+        await self._log
+        return code
+
+    async def _forward_log(self) -> None:
+        pipe = self._process.stderr
+        while pipe is not None:
+            try:
+                line = await pipe.readline()
+            except ValueError:  # Longer than the limit: what follows is still worth reading.
+                continue
+            if not line:
+                return
+            self.last_line = line.decode("ascii", "backslashreplace").strip()
+            log.warning("worker %d of %s: %s", self.pid, self._label, self.last_line)
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of the server's own: its settings may hold secrets."""
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    # Each heap of malloc reserves 64 MiB of the child's bounded address space.
+    return kept | {"PYTHONPATH": _PACKAGE_PARENT, "LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "4"}
