@@ -1,0 +1,1 @@
+"""The HTTP door: one module a capability. Knows the live engine only by its public face."""

@@ -1,0 +1,172 @@
+"""The HTTP application: puts the capabilities behind their routes, with explicit parameters only."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+
+from mediaserver.settings import HttpSettings
+from mediaserver.web.auth import Gate
+from mediaserver.web.client import Links, Proxies, check_host
+from mediaserver.web.cors import MediaOrigins
+from mediaserver.web.health import Check, Exposition, Health
+from mediaserver.web.media import LiveDelivery
+from mediaserver.web.openapi import OpenApi, document
+from mediaserver.web.pages import DIST, Pages
+from mediaserver.web.problems import Handler, Problem, internal_error
+from mediaserver.web.raw import Traffic
+from mediaserver.web.routes import Route
+from mediaserver.web.streams import StreamsApi
+from mediaserver.web.tokens import TokensApi
+
+if TYPE_CHECKING:
+    from mediaserver.access import Access
+    from mediaserver.live.registry import StreamRegistry
+
+TARGET_LIMIT_CHARS: Final = 6_144
+"""Of the request target. A token in the path takes some hundreds; nothing of ours comes near."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebStatistics:
+    """A moment's view; everything counts since the start."""
+
+    requests: Mapping[str, int]
+    """Answers by class: ``2xx`` … ``5xx``."""
+    playlist_bytes: int
+    media_bytes: int
+
+
+class WebApp:
+    """What :func:`build_app` made: the aiohttp application, its route table and its counters."""
+
+    def __init__(
+        self, app: web.Application, routes: Sequence[Route], traffic: Traffic, counts: Counter[int]
+    ) -> None:
+        self.app = app
+        self.routes = tuple(routes)
+        self._traffic = traffic
+        self._counts = counts
+
+    def statistics(self) -> WebStatistics:
+        classes: Counter[str] = Counter()
+        for status, count in self._counts.items():
+            classes[f"{status // 100}xx"] += count
+        return WebStatistics(dict(classes), self._traffic.playlist_bytes, self._traffic.media_bytes)
+
+
+def build_app(
+    *,
+    registry: StreamRegistry,
+    access: Access,
+    settings: HttpSettings,
+    rtmp_port: int | None,
+    checks: Mapping[str, Check],
+    exposition: Exposition,
+    pages_folder: Path = DIST,
+) -> WebApp:
+    """Build the whole HTTP interface. Raises ValueError for a trusted proxy that is no address.
+
+    ``rtmp_port`` is None while RTMP is off. ``checks`` are what ``/readyz`` asks; ``exposition`` makes the
+    metrics page.
+    """
+    proxies = Proxies(settings.trusted_proxies)
+    origins = MediaOrigins(settings.allowed_origins)
+    links = Links(proxies, public_url=settings.public_url, rtmp_port=rtmp_port)
+    gate = Gate(access)
+    traffic = Traffic()
+    counts: Counter[int] = Counter()
+    openapi = OpenApi(program_version())
+    delivery = LiveDelivery(registry, gate, origins, proxies, traffic, session_salt=secrets.token_bytes(16))
+    routes = [
+        *Health(checks, exposition, gate, proxies).routes(),
+        *openapi.routes(),
+        *StreamsApi(registry, gate, links).routes(),
+        *TokensApi(access, gate).routes(),
+        *delivery.routes(),
+        *Pages(pages_folder).routes(),
+    ]
+    openapi.describe(routes)
+    app = web.Application(client_max_size=settings.max_body_bytes)
+    door = _Door(app, origins, counts)
+    for route in routes:
+        handler = door.guarded(route.handler, media=route.media)
+        app.router.add_route(route.method, route.path, handler)
+        if route.method == "GET":
+            app.router.add_route("HEAD", route.path, handler)
+        if route.media:
+            app.router.add_route("OPTIONS", route.path, door.guarded(delivery.preflight, media=True))
+    # Last: what no row above takes. Without it aiohttp would answer 404 and 405 in its own words.
+    app.router.add_route("*", "/{rest:.*}", door.guarded(door.nothing_here, media=False))
+    return WebApp(app, routes, traffic, counts)
+
+
+def describe() -> dict[str, Any]:
+    """The OpenAPI document without a running server, for the docs."""
+    nothing: Any = None
+    routes = build_app(
+        registry=nothing,
+        access=nothing,
+        settings=HttpSettings(),
+        rtmp_port=None,
+        checks={},
+        exposition=lambda: (b"", ""),
+        pages_folder=Path("/nonexistent"),
+    ).routes
+    return document(routes, version=program_version())
+
+
+def program_version() -> str:
+    """The installed version, or 0 in a bare checkout."""
+    try:
+        return installed_version("mediaserver")
+    except PackageNotFoundError:
+        return "0"
+
+
+class _Door:
+    """What every request passes: host and target checks in front, problems made answers behind."""
+
+    def __init__(self, app: web.Application, origins: MediaOrigins, counts: Counter[int]) -> None:
+        self._app = app
+        self._origins = origins
+        self._counts = counts
+
+    def guarded(self, handler: Handler, *, media: bool) -> Handler:
+        """``handler`` with every way out made an answer, and counted."""
+        counts = self._counts
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            try:
+                check_host(request)
+                response = await handler(request)
+            except ConnectionError:
+                # The client went away while it was being answered; aiohttp knows what to do.
+                raise
+            except Exception as error:
+                problem = error if isinstance(error, Problem) else internal_error(request, error)
+                response = problem.response()
+                if media:
+                    self._origins.decorate(request, response)
+            counts[response.status] += 1
+            return response
+
+        return answer
+
+    async def nothing_here(self, request: web.Request) -> web.StreamResponse:
+        """404, or 405 where another method has a row."""
+        allowed: set[str] = set()
+        for resource in self._app.router.resources():
+            allowed |= (await resource.resolve(request))[1]
+        allowed.discard("*")
+        if allowed:
+            raise Problem(405, "method_not_allowed", f"{request.method} is not for this path.", allow=allowed)
+        raise Problem(404, "not_found", "There is nothing here.")

@@ -1,0 +1,144 @@
+"""Who is asking and under which name: peer address, trusted proxies, the host that links are made of."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from aiohttp import web
+
+from mediaserver.web.problems import Problem
+
+# RFC 3986, 3.2.2 without percent-encoding and user info, which no Host of ours has.
+_HOST: Final = re.compile(
+    r"(?P<name>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9]([A-Za-z0-9._-]{0,252}[A-Za-z0-9.])?)(:(?P<port>[0-9]{1,5}))?",
+    re.ASCII,
+)
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@functools.lru_cache(maxsize=512)
+def valid_host(value: str) -> bool:
+    """Whether ``value`` can stand in a Host field."""
+    found = _HOST.fullmatch(value)
+    return found is not None and (found["port"] is None or int(found["port"]) <= 65_535)
+
+
+def check_host(request: web.BaseRequest) -> None:
+    """Refuse a request whose host is missing, double or not a host.
+
+    RFC 9112, 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message
+    that lacks a Host header field and to any request message that contains more than one Host header field
+    line or a Host header field with an invalid field value."
+    """
+    hosts = request.headers.getall("Host", ())
+    if len(hosts) == 1:
+        if len(hosts[0]) > 262 or not valid_host(hosts[0]):
+            raise Problem(400, "bad_host", "The Host field does not hold a host.", field="Host")
+    elif hosts or request.version >= (1, 1):
+        raise Problem(400, "bad_host", "There must be exactly one Host field.", field="Host")
+
+
+def host_name(value: str) -> str:
+    """The name of ``name[:port]``, brackets of an IPv6 address kept."""
+    found = _HOST.fullmatch(value)
+    return found["name"] if found is not None else value
+
+
+class Proxies:
+    """Which peers are believed when they say whom they speak for."""
+
+    def __init__(self, trusted: Iterable[str]) -> None:
+        """``trusted`` are addresses or networks. Raises ValueError for what is neither."""
+        self._networks: tuple[Network, ...] = tuple(
+            ipaddress.ip_network(entry, strict=False) for entry in trusted
+        )
+
+    def trusts(self, address: str) -> bool:
+        """Whether ``address`` is one of the proxies."""
+        parsed = _address(address)
+        return parsed is not None and any(
+            parsed.version == network.version and parsed in network for network in self._networks
+        )
+
+    def client_address(self, request: web.BaseRequest) -> str:
+        """The address of the client: the peer, or what trusted proxies say, read from the nearest one on."""
+        address = request.remote or ""
+        if not self._networks or not self.trusts(address):
+            return address
+        hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
+        for hop in reversed(hops):
+            candidate = hop.strip()
+            if _address(candidate) is None:
+                break
+            address = candidate
+            if not self.trusts(address):
+                break
+        return address
+
+    def is_local(self, request: web.BaseRequest) -> bool:
+        """Whether the client itself is on this machine.
+
+        A proxy on this machine makes every client look local, so a request that was forwarded is local only
+        if a trusted proxy says so.
+        """
+        peer = request.remote or ""
+        headers = request.headers
+        forwarded = "X-Forwarded-For" in headers or "Forwarded" in headers or "Via" in headers
+        if forwarded and not self.trusts(peer):
+            return False
+        client = _address(self.client_address(request))
+        return client is not None and client.is_loopback
+
+    def origin(self, request: web.BaseRequest) -> str:
+        """``scheme://host[:port]`` under which the client reached us."""
+        scheme, host = request.scheme, request.headers.get("Host", "")
+        if self.trusts(request.remote or ""):
+            forwarded_scheme = request.headers.get("X-Forwarded-Proto", "").strip().lower()
+            if forwarded_scheme in ("http", "https"):
+                scheme = forwarded_scheme
+            forwarded_host = request.headers.get("X-Forwarded-Host", "").strip()
+            if forwarded_host and len(forwarded_host) <= 262 and valid_host(forwarded_host):
+                host = forwarded_host
+        if not host:
+            # HTTP/1.0 without a Host field: the address that was connected to is the best name there is.
+            socket_name = request.get_extra_info("sockname")
+            name, port = (socket_name[0], socket_name[1]) if socket_name else ("localhost", 80)
+            host = f"[{name}]:{port}" if ":" in name else f"{name}:{port}"
+        return f"{scheme}://{host}"
+
+
+class Links:
+    """Addresses of a stream, as they are printed and answered."""
+
+    def __init__(self, proxies: Proxies, *, public_url: str, rtmp_port: int | None) -> None:
+        self._proxies = proxies
+        self._public_url = public_url.rstrip("/")
+        self._rtmp_port = rtmp_port
+
+    def base(self, request: web.BaseRequest) -> str:
+        """What every HTTP link starts with, without a slash at its end."""
+        return self._public_url or self._proxies.origin(request)
+
+    def rtmp(self, request: web.BaseRequest, stream: str) -> str | None:
+        """Where a publisher pushes; None while RTMP is off."""
+        if self._rtmp_port is None:
+            return None
+        authority = self.base(request).partition("://")[2].partition("/")[0]
+        port = "" if self._rtmp_port == 1935 else f":{self._rtmp_port}"
+        return f"rtmp://{host_name(authority)}{port}/live/{stream}"
+
+
+def _address(text: str) -> Address | None:
+    try:
+        parsed = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
+        return parsed.ipv4_mapped
+    return parsed
