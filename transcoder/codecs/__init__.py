@@ -27,6 +27,8 @@ __all__ = [
     "track_from_sync_unit",
 ]
 
+_SAME_RATE = Fraction(1, 100)
+
 
 def track_from_config(
     track_id: int,
@@ -80,8 +82,7 @@ def _avc_track(track: Track, config: bytes, told_rate: Fraction | None) -> Track
         width=sps.width,
         height=sps.height,
         sample_aspect=sps.sample_aspect,
-        # Without fixed_frame_rate_flag the VUI's rate is only the clock of the encoder's timestamps.
-        frame_rate=sps.frame_rate if sps.vui.fixed_frame_rate or told_rate is None else told_rate,
+        frame_rate=_agreed_rate(sps.frame_rate, sps.vui.fixed_frame_rate, told_rate),
     )
 
 
@@ -93,7 +94,7 @@ def _hevc_track(track: Track, config: bytes, told_rate: Fraction | None) -> Trac
         width=sps.width,
         height=sps.height,
         sample_aspect=sps.sample_aspect,
-        frame_rate=sps.frame_rate or told_rate,
+        frame_rate=_agreed_rate(sps.frame_rate, False, told_rate),
     )
 
 
@@ -119,6 +120,16 @@ def _vp9_track(track: Track, config: bytes, told_rate: Fraction | None) -> Track
     return replace(
         track, config=record.serialize(), width=frame.width, height=frame.height, frame_rate=told_rate
     )
+
+
+def _agreed_rate(coded: Fraction | None, promised: bool, told: Fraction | None) -> Fraction | None:
+    """The bitstream's rate where it promises one or the publisher says about the same (29.97, say).
+
+    Without a promise it may be no more than the clock of the encoder's timestamps.
+    """
+    if coded is None or told is None:
+        return coded or told
+    return coded if promised or abs(told / coded - 1) < _SAME_RATE else told
 
 
 def track_from_sync_unit(track: Track, payload: bytes) -> Track:
