@@ -17,6 +17,7 @@ from mediaserver.live.broadcast import Broadcast, BroadcastConfig
 from mediaserver.live.multivariant import multivariant_text
 from mediaserver.live.output import PlaylistRefused, RenditionOutput
 from mediaserver.live.rate import RateMeter
+from mediaserver.live.records import StreamRecord
 from mediaserver.live.states import StreamEvent, StreamState, advance
 from mediaserver.live.timeline import StreamTimeline
 from mediaserver.live.transcoding import WorkerFactory
@@ -54,7 +55,6 @@ class StreamStatistics:
     started_at: float | None
     viewers: int
     input_bps: float
-    bytes_out: int
     dropped_units: int
     gap_segments: int
     waiting_requests: int
@@ -70,10 +70,12 @@ class LiveStream:
         *,
         make_worker: WorkerFactory,
         make_still: Still,
+        record: StreamRecord | None = None,
         checkpoint: WindowCheckpoint | None = None,
     ) -> None:
         self.name = name
-        self.ladder_setting: str | Sequence[str] = settings.ladder
+        self.record = record
+        """What the operator set; None for a stream that is only on air (``access.open_publish``)."""
         self.state = StreamState.OFFLINE
         self.started_at: float | None = None
         """Unix time at which this run went live."""
@@ -81,7 +83,6 @@ class LiveStream:
         self.viewers = Viewers(VIEWER_TIMEOUT_S)
         self.poster: bytes | None = None
         self.poster_etag: str | None = None
-        self.bytes_out = 0
         self._settings = settings
         self._make_worker = make_worker
         self._make_still = make_still
@@ -153,7 +154,6 @@ class LiveStream:
             started_at=self.started_at,
             viewers=self.viewers.count(now_s),
             input_bps=8 * self._input.per_second(now_s) if self.publication else 0.0,
-            bytes_out=self.bytes_out,
             dropped_units=sum(rendition.dropped_units for rendition in renditions),
             gap_segments=sum(rendition.gap_segments for rendition in renditions),
             waiting_requests=sum(output.waiting for output in self._outputs.values()),
@@ -181,7 +181,7 @@ class LiveStream:
             self._broadcast = Broadcast(
                 publication,
                 self,
-                BroadcastConfig(self.ladder_setting, self._settings.poster_interval_s),
+                BroadcastConfig(self._ladder_setting, self._settings.poster_interval_s),
                 make_worker=self._make_worker,
                 take_still=self._take_still,
             )
@@ -260,6 +260,12 @@ class LiveStream:
             self._input.add(arrived, time.monotonic())
 
     # Inside
+
+    @property
+    def _ladder_setting(self) -> str | Sequence[str]:
+        if self.record is not None and self.record.ladder is not None:
+            return self.record.ladder
+        return self._settings.ladder
 
     async def _wait_started(self) -> bool:
         """Whether the stream is not just starting, or no longer is within a player's patience."""
