@@ -82,7 +82,7 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
     allowed_origins: Origins = ("*",)
     reader_timeout_s: Annotated[float, _number(1, 3600, "seconds")] = 30.0
     max_connections: Annotated[int, _count(1, 1_000_000)] = 20_000
-    max_body_bytes: Annotated[int, _count(1024, 1 << 30, "bytes")] = 1 << 20
+    max_body_bytes: Annotated[int, _count(1 << 10, 1 << 30, "bytes")] = 1 << 20
 
 
 class RtmpSettings(Struct, frozen=True, kw_only=True):
@@ -91,9 +91,11 @@ class RtmpSettings(Struct, frozen=True, kw_only=True):
     host: Host = EVERY_ADDRESS
     port: Port = 1935
     handshake_timeout_s: Annotated[float, _number(0.5, 60, "seconds")] = 5.0
+    publish_timeout_s: Annotated[float, _number(1, 60, "seconds")] = 10.0
     silence_timeout_s: Annotated[float, _number(1, 3600, "seconds")] = 10.0
-    max_connections: Annotated[int, _count(1, 100_000)] = 200
-    max_connections_per_address: Annotated[int, _count(1, 100_000)] = 20
+    max_connections: Annotated[int, _count(1, 100_000)] = 1_000
+    max_connections_per_address: Annotated[int, _count(1, 100_000)] = 64
+    max_message_bytes: Annotated[int, _count(64 << 10, (1 << 24) - 1, "bytes")] = 8 << 20
 
 
 class LiveSettings(Struct, frozen=True, kw_only=True):
