@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from transcoder.supervisor import Cut, LiveJob
-
 from ingest.publication import Item, Publication, TrackUpdate, UnitQueue
 from mediaserver.live.transcoding import Transcoding, WorkerFactory
 from transcoder.cutter import GridCutter, SyncCutter
@@ -21,6 +19,7 @@ from transcoder.manifests.window import MediaWindow
 from transcoder.media import AccessUnit, Kind, Track
 from transcoder.packager import Packager, PackagerConfig
 from transcoder.source import SourceProbe, SourceProfile
+from transcoder.supervisor import Cut, LiveJob
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +96,7 @@ class Broadcast:
             if profile is None:
                 return _Verdict.ENDED
             ladder = plan(profile.tracks, self._config.ladder, long_gop=long_gop)
-            log.info("stream %s: %s", self.publication.request.stream, ladder)
+            log.info("stream %s: %s", self.publication.request.stream, _in_words(ladder))
             packager = self._make_packager(ladder, profile)
             self.profile, self.ladder, self.packager = profile, ladder, packager
             async with AsyncExitStack() as stack:
@@ -220,3 +219,13 @@ async def _probe(subscription: UnitQueue[Item], backlog: list[Item]) -> SourcePr
             if (profile := probe.profile()) is not None:
                 return profile
     return None
+
+
+def _in_words(ladder: Ladder) -> str:
+    """For the log: ``source 1280x720 passed through, 480p encoded, …``."""
+    return ", ".join(
+        rendition.name
+        + (f" {rendition.width}x{rendition.height}" if rendition.width else "")
+        + (" passed through" if rendition.passthrough else " encoded")
+        for rendition in ladder.renditions
+    )

@@ -145,6 +145,11 @@ class LiveStream:
     def broadcast(self) -> Broadcast | None:
         return self._broadcast
 
+    async def wait_state(self, *states: StreamState) -> None:
+        """Until the stream is in one of ``states``. The caller brings the deadline."""
+        while self.state not in states:
+            await self._state_changed.wait()
+
     def statistics(self) -> StreamStatistics:
         packager = self._broadcast.packager if self._broadcast else None
         renditions = list(packager.renditions.values()) if packager else []
@@ -271,8 +276,7 @@ class LiveStream:
         """Whether the stream is not just starting, or no longer is within a player's patience."""
         try:
             async with asyncio.timeout(MASTER_PATIENCE_S):
-                while self.state is StreamState.STARTING:
-                    await self._state_changed.wait()
+                await self.wait_state(*(state for state in StreamState if state is not StreamState.STARTING))
         except TimeoutError:
             return False
         return True

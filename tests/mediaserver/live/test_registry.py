@@ -1,0 +1,192 @@
+"""Who may publish, and what the operator's changes do to who already does."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from ingest.publication import Publication, PublishRefused, PublishRequest, Refusal
+from mediaserver.live import registry as registry_module
+from mediaserver.live.records import StreamChanges, StreamRecords
+from mediaserver.live.registry import StreamRegistry
+from mediaserver.live.states import StreamState
+from mediaserver.settings import LiveSettings
+from mediaserver.state.sqlite import open_sqlite_records
+
+Open = Callable[..., "asynccontextmanager[StreamRegistry]"]
+
+
+@pytest.fixture
+def open_registry(tmp_path: Path) -> Open:
+    @asynccontextmanager
+    async def opened(*, open_publish: bool = False) -> AsyncIterator[StreamRegistry]:
+        async def no_still(*_: object) -> bytes:
+            return b""
+
+        async with (
+            open_sqlite_records(tmp_path / "state.sqlite") as records,
+            StreamRegistry(
+                StreamRecords(records),
+                LiveSettings(grace_s=0.0),
+                open_publish=open_publish,
+                make_worker=lambda *_, **__: None,
+                make_still=no_still,
+            ) as registry,
+        ):
+            yield registry
+
+    return opened
+
+
+@pytest.fixture
+async def registry(open_registry: Open) -> AsyncIterator[StreamRegistry]:
+    async with open_registry() as registry:
+        yield registry
+
+
+def request(stream: str, key: str | None) -> PublishRequest:
+    return PublishRequest(protocol="rtmp", stream=stream, key=key, address="127.0.0.1")
+
+
+async def create(registry: StreamRegistry, name: str = "show") -> str:
+    _, key, created = await registry.create_or_update(name, StreamChanges())
+    assert created
+    assert key is not None
+    return key
+
+
+async def refusal(registry: StreamRegistry, stream: str, key: str | None) -> Refusal:
+    with pytest.raises(PublishRefused) as refused:
+        await registry.publish(request(stream, key))
+    return refused.value.refusal
+
+
+async def end(registry: StreamRegistry, publication: Publication) -> None:
+    publication.close("left")
+    stream = registry.get(publication.request.stream)
+    if stream is not None:
+        await stream.wait_state(StreamState.OFFLINE, StreamState.ENDED)
+
+
+async def test_the_key_of_the_making_call_opens_the_stream(registry: StreamRegistry) -> None:
+    key = await create(registry)
+    publication = await registry.publish(request("show", key))
+    assert registry.get("show").publication is publication
+
+
+async def test_a_change_makes_no_new_key(registry: StreamRegistry) -> None:
+    await create(registry)
+    record, key, created = await registry.create_or_update("show", StreamChanges(title="Evening"))
+    assert (record.title, key, created) == ("Evening", None, False)
+    assert registry.get("show").record.title == "Evening"
+
+
+@pytest.mark.parametrize(
+    ("stream", "key"), [("show", "wrong"), ("show", None), ("show", ""), ("nobody", "x")]
+)
+async def test_wrong_keys_and_unknown_streams_are_refused_alike(
+    registry: StreamRegistry, stream: str, key: str | None
+) -> None:
+    await create(registry)
+    assert await refusal(registry, stream, key) is Refusal.WRONG_KEY
+
+
+@pytest.mark.parametrize("name", ["", "../etc", "a" * 65, "über", "a b", "a\n", "a/b", "-f?x"])
+async def test_names_outside_the_grammar_are_refused(registry: StreamRegistry, name: str) -> None:
+    assert await refusal(registry, name, "key") is Refusal.BAD_NAME
+
+
+async def test_a_second_publisher_is_refused_until_the_first_has_left(registry: StreamRegistry) -> None:
+    key = await create(registry)
+    first = await registry.publish(request("show", key))
+    assert await refusal(registry, "show", key) is Refusal.BUSY
+    await end(registry, first)
+    await registry.publish(request("show", key))
+
+
+async def test_a_new_key_makes_the_old_one_void(registry: StreamRegistry) -> None:
+    old = await create(registry)
+    new = await registry.new_key("show")
+    assert await refusal(registry, "show", old) is Refusal.WRONG_KEY
+    await registry.publish(request("show", new))
+
+
+async def test_who_was_thrown_out_needs_a_new_key_or_a_minute(
+    registry: StreamRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await create(registry)
+    publication = await registry.publish(request("show", key))
+    reasons: list[str] = []
+    publication.on_kick = reasons.append
+    assert registry.kick("show", "operator")
+    assert reasons == ["operator"]
+    assert await refusal(registry, "show", key) is Refusal.THROWN_OUT
+    await registry.publish(request("show", await registry.new_key("show")))
+
+
+async def test_throwing_out_nobody_is_told(registry: StreamRegistry) -> None:
+    await create(registry)
+    assert not registry.kick("show", "operator")
+    assert not registry.kick("nobody", "operator")
+
+
+async def test_deleting_a_stream_ends_its_publication(registry: StreamRegistry) -> None:
+    key = await create(registry)
+    publication = await registry.publish(request("show", key))
+    await registry.delete("show")
+    assert publication.ended
+    assert registry.get("show") is None
+    with pytest.raises(KeyError):
+        await registry.delete("show")
+
+
+async def test_asking_for_unknown_names_leaves_no_trace(registry: StreamRegistry) -> None:
+    for number in range(1000):
+        assert registry.get(f"name{number}") is None
+    assert registry.all() == []
+
+
+async def test_open_publishing_takes_unknown_names_but_not_known_ones_without_key(
+    open_registry: Open,
+) -> None:
+    async with open_registry(open_publish=True) as registry:
+        await create(registry, "kept")
+        assert await refusal(registry, "kept", None) is Refusal.WRONG_KEY
+        publication = await registry.publish(request("anything", None))
+        assert registry.get("anything").record is None
+        await end(registry, publication)
+        await registry.publish(request("other", None))
+        assert registry.get("anything") is None
+
+
+async def test_streams_without_a_record_have_a_limit(
+    open_registry: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_module, "MAX_UNRECORDED", 2)
+    async with open_registry(open_publish=True) as registry:
+        publications = [await registry.publish(request(f"s{number}", None)) for number in range(2)]
+        for number in range(2):
+            await registry.get(f"s{number}").wait_state(StreamState.STARTING)
+        assert await refusal(registry, "s3", None) is Refusal.OVERLOADED
+        assert not any(publication.ended for publication in publications)
+
+
+async def test_streams_survive_a_restart_and_numbers_do_not_go_back(open_registry: Open) -> None:
+    async with open_registry() as registry:
+        key = await create(registry)
+        await registry._records.save_checkpoint("show", next_msn=41, discontinuity_sequence=3)
+    async with open_registry() as registry:
+        stream = registry.get("show")
+        assert stream is not None
+        assert stream.checkpoint().next_msn >= 41
+        assert stream.checkpoint().discontinuity_sequence == 4
+        await registry.publish(request("show", key))
+
+
+async def test_a_stopping_server_takes_nobody_in(open_registry: Open) -> None:
+    async with open_registry() as registry:
+        key = await create(registry)
+        publication = await registry.publish(request("show", key))
+    assert publication.ended
+    assert await refusal(registry, "show", key) is Refusal.DRAINING
