@@ -53,7 +53,7 @@ export interface PublishAddress {
 }
 
 /** Where to publish to; `rtmp` is the server's own word for it (`urls.rtmp`), which ends in the stream's name. */
-export function publishAddress(rtmp: string | undefined, stream: string, key: string, host: string): PublishAddress {
+export function publishAddress(rtmp: string | null, stream: string, key: string, host: string): PublishAddress {
   const full = rtmp ?? `rtmp://${host}/live/${stream}`;
   const plain = full.split('?', 1)[0] ?? full;
   const server = plain.endsWith(`/${stream}`) ? plain.slice(0, -stream.length - 1) : plain;

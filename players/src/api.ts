@@ -34,7 +34,7 @@ export interface Stream {
   /** Only for the operator. */
   publisher?: Publisher | null;
   renditions: Rendition[];
-  urls: { watch: string; hls: string; rtmp?: string };
+  urls: { watch: string; hls: string; rtmp: string | null };
   ladder?: Ladder;
   /** Only in the answer of the call that made it. */
   publish_key?: string;
@@ -122,6 +122,15 @@ export class Api {
   /** A token that lets whoever holds it watch this one stream. */
   viewToken(name: string, ttl_s: number): Promise<Token> {
     return this.#call('POST', '/tokens', { subject: 'shared link', action: 'view', resource: `stream:${name}`, ttl_s });
+  }
+
+  /** Throws 401 or 403 unless the token is the operator's. Revoking a token that never was changes nothing. */
+  async probeOperator(): Promise<void> {
+    try {
+      await this.#call('DELETE', '/tokens/none');
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 404) throw error;
+    }
   }
 
   async #call<T>(method: string, path: string, body?: unknown): Promise<T> {

@@ -29,11 +29,13 @@ export class Player extends LitElement {
     token: {},
     embed: { type: Boolean, reflect: true },
     statisticsShown: { state: true },
+    menuOpen: { state: true },
   };
   declare stream: string;
   declare token: string | null;
   declare embed: boolean;
   declare statisticsShown: boolean;
+  declare menuOpen: boolean;
 
   static override styles = playerStyles;
 
@@ -49,6 +51,7 @@ export class Player extends LitElement {
     this.token = null;
     this.embed = false;
     this.statisticsShown = false;
+    this.menuOpen = false;
   }
 
   get watch(): StreamWatch | null {
@@ -156,13 +159,13 @@ export class Player extends LitElement {
             @close=${() => (this.statisticsShown = false)}
           ></ms-stats-panel>`
         : nothing}
-      ${playback?.mutedByBrowser && controls
+      ${playback?.mutedByBrowser && controls && !this.menuOpen
         ? html`<button slot="top-chrome" noautohide class="unmute" type="button" @click=${() => playback.unmute()}>
             ${soundOffIcon()}<span>Turn on sound</span>
           </button>`
         : nothing}
       ${this.embed && stream ? this.#embedTitle(stream.title || this.stream, stream.viewers) : nothing}
-      <media-control-bar class=${controls ? '' : 'away'}>
+      <media-control-bar class=${controls ? '' : 'away'} ?noautohide=${this.menuOpen}>
         <media-play-button tooltipplacement="top"></media-play-button>
         <media-mute-button tooltipplacement="top"></media-mute-button>
         <media-volume-range></media-volume-range>
@@ -226,7 +229,7 @@ export class Player extends LitElement {
 
   #onMenu(event: Event): void {
     const menu = event.currentTarget as HTMLElement & { open: boolean };
-    menu.parentElement?.toggleAttribute('noautohide', menu.open);
+    this.menuOpen = menu.open;
     menu.style.setProperty('--menu-room', `${this.clientHeight - 64}px`);
   }
 

@@ -64,8 +64,16 @@ export class SiteHeader extends LitElement {
         box-shadow: 0 1px 3px rgb(0 0 0 / 0.14);
       }
       @media (max-width: 26rem) {
+        .inner {
+          gap: 0.5rem;
+        }
+        .home {
+          gap: 0.5rem;
+          font-size: 1rem;
+        }
         nav a {
-          padding: 0 0.625rem;
+          padding: 0 0.5625rem;
+          font-size: 0.875rem;
         }
       }
     `,

@@ -21,7 +21,7 @@ export class StatsPanel extends LitElement {
         z-index: 2;
         max-height: calc(100% - 4.5rem);
         overflow: auto;
-        padding: 0.625rem 0.75rem;
+        padding: 0.625rem 2.25rem 0.625rem 0.75rem;
         border-radius: 10px;
         background: rgb(10 12 17 / 0.86);
         box-shadow: 0 0 0 1px rgb(255 255 255 / 0.09);
@@ -31,7 +31,7 @@ export class StatsPanel extends LitElement {
       dl {
         display: grid;
         grid-template-columns: auto auto;
-        gap: 0 1rem;
+        gap: 0 1.25rem;
       }
       dt {
         color: #aab3c2;
@@ -42,12 +42,13 @@ export class StatsPanel extends LitElement {
       }
       button {
         appearance: none;
-        float: right;
+        position: absolute;
+        top: 0.25rem;
+        right: 0.25rem;
         display: grid;
         place-items: center;
         width: 1.5rem;
         height: 1.5rem;
-        margin: -0.25rem -0.375rem 0 0.75rem;
         padding: 0;
         border: 0;
         border-radius: 6px;

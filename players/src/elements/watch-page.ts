@@ -48,7 +48,7 @@ export class WatchPage extends LitElement {
         max-width: calc((100vh - 14.5rem) * 16 / 9);
         min-width: min(100%, 40rem);
         margin: 0 auto;
-        padding: 1.25rem clamp(1rem, 3vw, 0rem) 0;
+        padding: 1.25rem 0 0;
       }
       .line {
         display: flex;
@@ -92,6 +92,9 @@ export class WatchPage extends LitElement {
         text-align: center;
       }
       @media (max-width: 44rem) {
+        main {
+          padding: 0 0 3rem;
+        }
         .stage {
           border-radius: 0;
           box-shadow: none;
@@ -153,6 +156,7 @@ export class WatchPage extends LitElement {
 
   #about(address: WatchAddress) {
     const { info } = this;
+    const shareable = this.known !== 'private' && this.known !== 'missing';
     return html`<div class="line">
         <div>
           <h1>${info?.title || address.stream}</h1>
@@ -166,11 +170,13 @@ export class WatchPage extends LitElement {
             ${info?.visibility === 'private' ? html`<span>${lockIcon()} Private</span>` : nothing}
           </div>
         </div>
-        <button type="button" aria-expanded=${this.sharing} @click=${() => (this.sharing = !this.sharing)}>
-          ${shareIcon()} Share
-        </button>
+        ${shareable
+          ? html`<button type="button" aria-expanded=${this.sharing} @click=${() => (this.sharing = !this.sharing)}>
+              ${shareIcon()} Share
+            </button>`
+          : nothing}
       </div>
-      ${this.sharing ? this.#share(address) : nothing}`;
+      ${shareable && this.sharing ? this.#share(address) : nothing}`;
   }
 
   #state() {
