@@ -101,6 +101,10 @@ def fragment(
             flags |= _TRUN_FIRST_FLAGS
             first_flags = SYNC_FLAGS.to_bytes(4, "big")
 
+    # duration, size, flags, signed composition time offset: those of them that the flags announce.
+    layout = ("" if same_duration else "I") + ("II" if flags & _TRUN_FLAGS else "I")
+    if flags & _TRUN_CTS:
+        layout += "i"
     fields: list[int] = []
     media_bytes = 0
     for sample in samples:
@@ -112,7 +116,7 @@ def fragment(
         if flags & _TRUN_FLAGS:
             fields.append(SYNC_FLAGS if sample.sync else NON_SYNC_FLAGS)
         if flags & _TRUN_CTS:
-            fields.append(sample.cts_offset & _U32)
+            fields.append(sample.cts_offset)
 
     tfhd_bytes = _TFHD_DURATION.size if same_duration else _TFHD.size
     trun_bytes = 20 + len(first_flags) + 4 * len(fields)
@@ -141,7 +145,7 @@ def fragment(
                 moof_bytes + 8,
             ),
             first_flags,
-            struct.pack(f">{len(fields)}I", *fields),
+            struct.pack(">" + layout * count, *fields),
             struct.pack(">I4s", 8 + media_bytes, b"mdat"),
         )
     except struct.error as error:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Final
 
 from transcoder.cmaf.fragment import ProducerTime, Sample
-from transcoder.codecs.colour import Colour
+from transcoder.codecs.picture import Colour
 
 _NTP_EPOCH_S: Final = 2_208_988_800
 _NON_SYNC: Final = 0x1_0000

@@ -9,7 +9,7 @@ from typing import Final
 from transcoder import codecs
 from transcoder.cmaf.box import box, full_box
 from transcoder.codecs import hevc, mp3
-from transcoder.codecs.colour import Colour
+from transcoder.codecs.picture import Colour
 from transcoder.media import Codec, Track
 
 _OBJECT_TYPE_AAC: Final = 0x40

@@ -11,8 +11,8 @@ from fractions import Fraction
 from functools import lru_cache
 
 from transcoder.codecs import aac, av1, avc, hevc, mp3, nal, opus, vp9
-from transcoder.codecs.colour import UNDESCRIBED, Colour
 from transcoder.codecs.error import CodecError
+from transcoder.codecs.picture import UNDESCRIBED, Colour
 from transcoder.media import VIDEO_TIMESCALE, Codec, Track
 
 __all__ = [

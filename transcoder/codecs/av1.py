@@ -9,8 +9,8 @@ from fractions import Fraction
 from typing import Final
 
 from transcoder.codecs.bits import BitReader
-from transcoder.codecs.colour import UNDESCRIBED, UNSPECIFIED, Colour, frame_rate
 from transcoder.codecs.error import CodecError
+from transcoder.codecs.picture import UNDESCRIBED, UNSPECIFIED, Colour, check_size, frame_rate
 
 _RECORD_BYTES: Final = 4
 _MARKER_VERSION_1: Final = 0x81
@@ -120,6 +120,7 @@ def _parse_sequence_header(reader: BitReader) -> SequenceHeader:
         level, high_tier, rate = _parse_operating_points(reader)
     width_bits, height_bits = reader.bits(4) + 1, reader.bits(4) + 1
     width, height = reader.bits(width_bits) + 1, reader.bits(height_bits) + 1
+    check_size(width, height)
     if not reduced and reader.flag():
         reader.skip(7)  # delta_frame_id_length_minus_2, additional_frame_id_length_minus_1
     reader.skip(3)  # use_128x128_superblock, enable_filter_intra, enable_intra_edge_filter

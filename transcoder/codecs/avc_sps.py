@@ -8,20 +8,21 @@ from typing import Final
 
 from transcoder.codecs import nal
 from transcoder.codecs.bits import BitReader
-from transcoder.codecs.colour import (
+from transcoder.codecs.error import CodecError
+from transcoder.codecs.picture import (
     EXTENDED_SAR,
+    LARGEST_SIDE,
     SAMPLE_ASPECTS,
     SQUARE,
     UNDESCRIBED,
     Colour,
+    check_size,
     frame_rate,
     sample_aspect,
 )
-from transcoder.codecs.error import CodecError
 
 # Profiles whose parameter sets carry chroma_format_idc and what follows it (7.3.2.1.1).
 _HIGH_PROFILES: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
-_LARGEST_SIDE: Final = 16_384
 _LONGEST: Final = 4096
 """Bytes. With every scaling list and both HRDs a parameter set stays below 2 KiB."""
 
@@ -103,8 +104,8 @@ def parse_sps(unit: bytes) -> Sps:
     _skip_picture_order(reader)
     max_reference_pictures = reader.unsigned_golomb(16)
     reader.skip(1)  # gaps_in_frame_num_value_allowed_flag
-    width_mbs = reader.unsigned_golomb(_LARGEST_SIDE // 16 - 1) + 1
-    height_map_units = reader.unsigned_golomb(_LARGEST_SIDE // 16 - 1) + 1
+    width_mbs = reader.unsigned_golomb(LARGEST_SIDE // 16 - 1) + 1
+    height_map_units = reader.unsigned_golomb(LARGEST_SIDE // 16 - 1) + 1
     frame_mbs_only = reader.flag()
     if not frame_mbs_only:
         reader.skip(1)  # mb_adaptive_frame_field_flag
@@ -119,8 +120,7 @@ def parse_sps(unit: bytes) -> Sps:
         crop_y = (2 if has_chroma and chroma_format_idc == 1 else 1) * units_high
         width -= crop_x * (reader.unsigned_golomb(width) + reader.unsigned_golomb(width))
         height -= crop_y * (reader.unsigned_golomb(height) + reader.unsigned_golomb(height))
-        if width <= 0 or height <= 0:
-            raise CodecError("H.264 cropping leaves no picture")
+    check_size(width, height)
     vui = _parse_vui(reader) if reader.remaining and reader.flag() else Vui()
     return Sps(
         profile_idc,

@@ -9,10 +9,9 @@ from typing import Final
 from transcoder.codecs import nal
 from transcoder.codecs.avc_sps import parse_aspect, parse_video_signal
 from transcoder.codecs.bits import BitReader
-from transcoder.codecs.colour import SQUARE, UNDESCRIBED, Colour, frame_rate
 from transcoder.codecs.error import CodecError
+from transcoder.codecs.picture import LARGEST_SIDE, SQUARE, UNDESCRIBED, Colour, check_size, frame_rate
 
-_LARGEST_SIDE: Final = 16_384
 _LONGEST: Final = 8192
 _MOST_REFERENCES: Final = 16
 
@@ -82,15 +81,14 @@ def parse_sps(unit: bytes) -> Sps:
     sps_id = reader.unsigned_golomb(15)
     chroma_format_idc = reader.unsigned_golomb(3)
     separate_planes = chroma_format_idc == 3 and reader.flag()
-    width = reader.unsigned_golomb(_LARGEST_SIDE)
-    height = reader.unsigned_golomb(_LARGEST_SIDE)
+    width = reader.unsigned_golomb(LARGEST_SIDE)
+    height = reader.unsigned_golomb(LARGEST_SIDE)
     if reader.flag():
         crop_x = 2 if chroma_format_idc in (1, 2) and not separate_planes else 1
         crop_y = 2 if chroma_format_idc == 1 and not separate_planes else 1
         width -= crop_x * (reader.unsigned_golomb(width) + reader.unsigned_golomb(width))
         height -= crop_y * (reader.unsigned_golomb(height) + reader.unsigned_golomb(height))
-    if width <= 0 or height <= 0:
-        raise CodecError("H.265 parameter set leaves no picture")
+    check_size(width, height)
     bit_depth = 8 + reader.unsigned_golomb(8)
     bit_depth_chroma = 8 + reader.unsigned_golomb(8)
     aspect, colour, rate, fields = SQUARE, UNDESCRIBED, None, False
@@ -109,7 +107,7 @@ def parse_sps(unit: bytes) -> Sps:
             reader.skip(1)  # frame_field_info_present_flag
             if reader.flag():
                 for _ in range(4):  # default display window
-                    reader.unsigned_golomb(_LARGEST_SIDE)
+                    reader.unsigned_golomb(LARGEST_SIDE)
             if reader.flag():
                 units_in_tick, time_scale = reader.bits(32), reader.bits(32)
                 rate = frame_rate(time_scale, units_in_tick * (2 if fields else 1))

@@ -7,8 +7,8 @@ from fractions import Fraction
 from typing import Final
 
 from transcoder.codecs.bits import BitReader
-from transcoder.codecs.colour import UNSPECIFIED, Colour
 from transcoder.codecs.error import CodecError
+from transcoder.codecs.picture import UNSPECIFIED, Colour, check_size
 
 _RECORD_BYTES: Final = 8
 _FULL_BOX_HEADER: Final = b"\x01\x00\x00\x00"
@@ -87,6 +87,7 @@ def parse_key_frame(payload: bytes) -> KeyFrame:
             subsampling_x, subsampling_y = reader.bits(1), reader.bits(1)
             reader.skip(1)
     width, height = reader.bits(16) + 1, reader.bits(16) + 1
+    check_size(width, height)
     points = _COLOURS.get(color_space, (UNSPECIFIED,) * 3)
     return KeyFrame(
         profile, bit_depth, subsampling_x, subsampling_y, Colour(*points, full_range), width, height

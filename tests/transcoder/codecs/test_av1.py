@@ -7,7 +7,7 @@ import pytest
 from tests.transcoder.codecs.bitwriter import BitWriter
 from tests.transcoder.codecs.encoded import Encoded, video
 from transcoder.codecs import CodecError, av1
-from transcoder.codecs.colour import Colour
+from transcoder.codecs.picture import Colour
 
 DELIMITER = b"\x12\x00"
 PADDING = b"\x7a\x02\xff\x80"

@@ -7,8 +7,8 @@ import pytest
 from tests.transcoder.codecs.bitwriter import BitWriter, escape
 from tests.transcoder.codecs.encoded import Encoded, video
 from transcoder.codecs import CodecError, hevc, nal
-from transcoder.codecs.colour import Colour
 from transcoder.codecs.hevc_sps import ProfileTierLevel
+from transcoder.codecs.picture import Colour
 
 
 def x265(params: str = "", **kwargs: object) -> Encoded:

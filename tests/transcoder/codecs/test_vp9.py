@@ -6,7 +6,7 @@ import pytest
 
 from tests.transcoder.codecs.encoded import Encoded, video
 from transcoder.codecs import CodecError, vp9
-from transcoder.codecs.colour import UNDESCRIBED, Colour
+from transcoder.codecs.picture import UNDESCRIBED, Colour
 
 
 def vpx(**kwargs: object) -> Encoded:

@@ -1,4 +1,4 @@
-"""Colour description and sample aspect: the code points that all video formats share (ITU-T H.273)."""
+"""What all video formats share: colour (ITU-T H.273), sample aspect, sane sizes and frame rates."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from transcoder.codecs.error import CodecError
+
+LARGEST_SIDE: Final = 16_384
+"""Samples. About where the highest levels of these formats end, and within a sample entry's 16 bits."""
+
 UNSPECIFIED: Final = 2
 _PQ: Final = 16
 _HLG: Final = 18
 
 SQUARE: Final = Fraction(1)
 
-# H.273 table 11 (the same as H.264 table E-1): SampleAspectRatio, from 1.
+# H.264 table E-1 (H.265 has the same): aspect_ratio_idc from 1.
 SAMPLE_ASPECTS: Final = tuple(
     Fraction(width, height)
     for width, height in (
@@ -36,6 +41,8 @@ SAMPLE_ASPECTS: Final = tuple(
 )
 EXTENDED_SAR: Final = 255
 _STRANGEST_ASPECT: Final = 16
+_FASTEST_FRAME_RATE: Final = 480
+"""Encoders with variable frame rate put their clock (1000, 90000) where the frame rate belongs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +80,15 @@ def sample_aspect(width: int, height: int) -> Fraction:
     return ratio if 1 / Fraction(_STRANGEST_ASPECT) <= ratio <= _STRANGEST_ASPECT else SQUARE
 
 
+def check_size(width: int, height: int) -> None:
+    """Raises :class:`CodecError` for pictures without samples, and for those that no decoder takes."""
+    if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
+        raise CodecError(f"pictures of {width}x{height} samples are not supported")
+
+
 def frame_rate(numerator: int, denominator: int) -> Fraction | None:
     """Pictures per second, or None for what cannot be a frame rate (a bare clock, say)."""
     if not numerator or not denominator:
         return None
     rate = Fraction(numerator, denominator)
     return rate if Fraction(1, 10) <= rate <= _FASTEST_FRAME_RATE else None
-
-
-_FASTEST_FRAME_RATE: Final = 480
-"""Encoders with variable frame rate put their clock (1000, 90000) where the frame rate belongs."""
