@@ -1,6 +1,5 @@
 """Files made by a real ffmpeg, read back as units."""
 
-import shutil
 import subprocess
 from itertools import islice, pairwise
 from pathlib import Path
@@ -12,7 +11,7 @@ from transcoder.codecs import nal, rfc6381
 from transcoder.engine.demux import DemuxError, MediaFile
 from transcoder.media import AccessUnit, Codec, Kind
 
-pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="makes its files with ffmpeg")
+pytestmark = pytest.mark.tools("ffmpeg")
 
 H264 = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "15", "-bf", "2", "-profile:v", "main"]
 FILES = {
