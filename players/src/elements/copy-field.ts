@@ -78,8 +78,8 @@ export class CopyField extends LitElement {
   protected override render() {
     const hidden = this.secret && !this.shown;
     return html`<span class="label" id="label">${this.label}</span>
-      <div class="row">
-        <code aria-labelledby="label">${hidden ? '•'.repeat(24) : this.value}</code>
+      <div class="row" role="group" aria-labelledby="label">
+        <code>${hidden ? '•'.repeat(24) : this.value}</code>
         ${this.secret
           ? html`<button type="button" aria-pressed=${this.shown} @click=${() => (this.shown = !this.shown)}>
               ${this.shown ? 'Hide' : 'Show'}

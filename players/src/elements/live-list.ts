@@ -121,6 +121,10 @@ export class LiveList extends LitElement {
         font-weight: 640;
         font-size: 0.9375rem;
       }
+      ol h2 {
+        font-size: 1rem;
+        line-height: 1.35;
+      }
       ol p {
         color: var(--muted);
         font-size: 0.9375rem;
@@ -251,15 +255,15 @@ export class LiveList extends LitElement {
       </div>
       <ol>
         <li>
-          <h3>Name your stream</h3>
+          <h2>Name your stream</h2>
           <p>Open Broadcast with the operator's token. It is in the file <code>admin-token</code> in the data folder.</p>
         </li>
         <li>
-          <h3>Copy its server and key</h3>
+          <h2>Copy its server and key</h2>
           <p>Paste them into OBS, or run the ffmpeg line that the page makes for you.</p>
         </li>
         <li>
-          <h3>Share the link</h3>
+          <h2>Share the link</h2>
           <p><code>${location.host}/watch/${example}</code> plays on laptops, phones and in other sites.</p>
         </li>
       </ol>

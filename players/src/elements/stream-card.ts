@@ -97,8 +97,10 @@ export class StreamCard extends LitElement {
         gap: 0.1875rem;
         padding: 0.875rem 1rem 1rem;
       }
-      h3 {
+      h2 {
         display: -webkit-box;
+        font-size: 1rem;
+        line-height: 1.35;
         -webkit-box-orient: vertical;
         -webkit-line-clamp: 2;
         line-clamp: 2;
@@ -152,7 +154,7 @@ export class StreamCard extends LitElement {
         </div>
       </div>
       <div class="words">
-        <h3>${stream.title || stream.name}</h3>
+        <h2>${stream.title || stream.name}</h2>
         <div class="under">
           ${stream.visibility === 'private' ? html`<span>${lockIcon(14)} Private</span>` : nothing}
           ${stream.started_at ? html`<span>for ${elapsedText(stream.started_at, this.now_ms)}</span>` : nothing}

@@ -35,6 +35,9 @@ export class WatchPage extends LitElement {
         margin: 0 auto;
         padding: clamp(0rem, 2vw, 1.5rem) clamp(0rem, 3vw, 2rem) 4rem;
       }
+      main.embedded {
+        padding: 0;
+      }
       .stage {
         max-width: calc((100vh - 14.5rem) * 16 / 9);
         min-width: min(100%, 40rem);
@@ -146,7 +149,9 @@ export class WatchPage extends LitElement {
       ?embed=${address.embed}
       @stream-change=${this.#onStream}
     ></ms-player>`;
-    if (address.embed) return player;
+    if (address.embed) {
+      return html`<main class="embedded"><h1 class="visually-hidden">${this.info?.title || address.stream}</h1>${player}</main>`;
+    }
     return html`<ms-site-header></ms-site-header>
       <main>
         <div class="stage">${player}</div>
