@@ -18,6 +18,7 @@ import aiosqlite
 
 from mediaserver.state.records import LIST_LIMIT, Record, RecordConflict, RecordsError
 
+FILE_NAME: Final = "state.sqlite3"
 SCHEMA_VERSION: Final = 1
 BUSY_TIMEOUT_S: Final = 5.0
 """How long to wait for another process (the ``token`` command) that holds the file."""

@@ -1,0 +1,223 @@
+"""The composition root: builds every part, hands each only what it needs, runs and stops them.
+
+Leaving the stack is the drain, so the order of entering is the order of stopping backwards: first the doors
+for publishers close, then the streams end and save where they stood, then what HTTP still answers is
+finished, and at last the stores close.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Final, Protocol
+
+from ingest.rtmp.chunk import ChunkLimits
+from ingest.rtmp.server import RtmpLimits, RtmpServer
+from ingest.rtmp.session import SessionConfig
+from mediaserver.access import Access, open_access
+from mediaserver.access.secret_file import SecretFileError
+from mediaserver.live.records import StreamRecords
+from mediaserver.live.registry import StreamRegistry
+from mediaserver.logs import Redaction
+from mediaserver.settings import Config, RtmpSettings
+from mediaserver.state.records import Records, RecordsError
+from mediaserver.state.sqlite import FILE_NAME, open_sqlite_records
+from mediaserver.web.app import build_app
+from mediaserver.web.health import Check
+from mediaserver.web.listener import Listener
+from transcoder.stills import StillMaker
+from transcoder.supervisor import LiveWorker
+
+log = logging.getLogger(__name__)
+
+DRAIN_LIMIT_S: Final = 20.0
+"""A drain that takes longer is given up: something that we wait for does not end."""
+NO_SPACE_BYTES: Final = 64 << 20
+"""With less room than this the data folder is not ready for anything."""
+UNFINISHED_MESSAGES: Final = 2
+"""Largest messages of one publisher that may be under way at once: sound comes between a picture's chunks."""
+
+
+class StartFailed(Exception):
+    """The server cannot start; one sentence that names what stands in the way."""
+
+
+class Draining:
+    """Set by the first SIGTERM or SIGINT; the second one ends the process at once."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def watch_signals(self) -> None:
+        """Take over SIGTERM and SIGINT of this process."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, number)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        if self._event.is_set():
+            log.warning("stopping at once")
+            # No clean-up: children die with us, and what was answered is on the disk.
+            os._exit(1)
+        log.info("%s: stopping", number.name)
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Until the server is to stop."""
+        await self._event.wait()
+
+    async def check(self) -> str:
+        """For readiness."""
+        return "the server is stopping" if self._event.is_set() else "ok"
+
+
+class _Door(Protocol):
+    async def start(self) -> int: ...
+
+
+async def serve(config: Config, redaction: Redaction, ready: Callable[[str], None] | None = None) -> int:
+    """Run until a signal. Answers the exit code. ``ready`` gets the ready line (default: stdout).
+
+    Raises :class:`StartFailed`.
+    """
+    draining = Draining()
+    draining.watch_signals()
+    async with AsyncExitStack() as stack:
+        try:
+            line = await _start(config, redaction, stack, draining)
+        except (RecordsError, SecretFileError) as failure:
+            raise StartFailed(str(failure)) from failure
+        (ready or _print_line)(line)
+        await draining.wait()
+        _limit_drain()
+    log.info("stopped")
+    return 0
+
+
+async def _start(config: Config, redaction: Redaction, stack: AsyncExitStack, draining: Draining) -> str:
+    """Build, wire and start everything. Answers the ready line."""
+    data_path = _make_data_folder(config.data_path)
+    records = await stack.enter_async_context(open_sqlite_records(data_path / FILE_NAME))
+    access = await open_access(data_path, config.access, records)
+    _tell_about_admin_token(access, redaction)
+
+    stills = StillMaker()
+    stack.push_async_callback(stills.close)
+    registry = StreamRegistry(
+        StreamRecords(records),
+        config.live,
+        open_publish=config.access.open_publish,
+        make_worker=LiveWorker,
+        make_still=stills.still,
+    )
+    # Closed after the streams have ended, so that their last parts and answers still go out.
+    http = await stack.enter_async_context(AsyncExitStack())
+    await stack.enter_async_context(registry)
+    rtmp = RtmpServer(
+        registry, host=config.rtmp.host, port=config.rtmp.port, limits=_rtmp_limits(config.rtmp)
+    )
+    stack.push_async_callback(rtmp.close)
+    rtmp_port = await _listen("rtmp", config.rtmp.host, config.rtmp.port, rtmp)
+    web = build_app(
+        registry=registry,
+        access=access,
+        settings=config.http,
+        rtmp_port=rtmp_port,
+        checks=_checks(draining, records, data_path),
+        exposition=lambda: (b"", "text/plain; version=0.0.4"),
+    )
+    listener = Listener(web.app, config.http)
+    http.push_async_callback(listener.stop)
+    http_port = await _listen("http", config.http.host, config.http.port, listener)
+    http_url = f"http://{_reachable(config.http.host)}:{http_port}/"
+    return f"ready {http_url} rtmp://{_reachable(config.rtmp.host)}:{rtmp_port}/live"
+
+
+def _make_data_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartFailed(f"data_dir {folder} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise StartFailed(f"data_dir {folder} cannot be written")
+    return folder.absolute()
+
+
+def _tell_about_admin_token(access: Access, redaction: Redaction) -> None:
+    redaction.protect(access.admin.secret)
+    if access.admin.is_new:
+        # A warning, so that it is seen at every log level that people use; only ever once.
+        log.warning("first start: the operator's token is in the file %s", access.admin.file)
+
+
+def _rtmp_limits(settings: RtmpSettings) -> RtmpLimits:
+    message_bytes = settings.max_message_bytes
+    publisher = ChunkLimits(message_bytes=message_bytes, buffered_bytes=UNFINISHED_MESSAGES * message_bytes)
+    return RtmpLimits(
+        handshake_s=settings.handshake_timeout_s,
+        publish_s=settings.publish_timeout_s,
+        silence_s=settings.silence_timeout_s,
+        connections=settings.max_connections,
+        connections_per_address=settings.max_connections_per_address,
+        session=SessionConfig(publisher=publisher),
+    )
+
+
+def _checks(draining: Draining, records: Records, data_path: Path) -> dict[str, Check]:
+    async def state() -> str:
+        return await _reason(records.check())
+
+    async def storage() -> str:
+        free_bytes = (await asyncio.to_thread(shutil.disk_usage, data_path)).free
+        if not os.access(data_path, os.W_OK):
+            return "the data folder cannot be written"
+        return "ok" if free_bytes >= NO_SPACE_BYTES else "the disk of the data folder is full"
+
+    return {"server": draining.check, "storage": storage, "state": state}
+
+
+async def _reason(check: Awaitable[None]) -> str:
+    try:
+        await check
+    except RecordsError:
+        log.exception("the records do not answer")
+        return "the records do not answer"
+    return "ok"
+
+
+async def _listen(name: str, host: str, port: int, door: _Door) -> int:
+    """The port in use. Raises StartFailed with the address and the settings that name it."""
+    try:
+        return await door.start()
+    except socket.gaierror as error:
+        raise StartFailed(f"{name}.host {host!r} is not an address of this machine") from error
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StartFailed(f"cannot listen on {host}:{port} ({name}.host, {name}.port): {reason}") from error
+
+
+def _reachable(host: str) -> str:
+    """What to connect to on this machine, as it is written in a URL."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"[{address}]" if ":" in address else address
+
+
+def _print_line(line: str) -> None:
+    # Who started us may have closed our stdout; that is no reason not to serve.
+    with suppress(OSError):
+        print(line, flush=True)
+
+
+def _limit_drain() -> None:
+    def give_up() -> None:
+        log.error("the drain took more than %g s: stopping at once", DRAIN_LIMIT_S)
+        os._exit(1)
+
+    asyncio.get_running_loop().call_later(DRAIN_LIMIT_S, give_up)
