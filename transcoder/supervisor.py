@@ -21,6 +21,19 @@ from transcoder.framing import FramingError
 from transcoder.ladder import Ladder
 from transcoder.media import AccessUnit, Kind, Track
 from transcoder.restarts import HangWatch, RestartPolicy
+from transcoder.stills import StillFailed, StillMaker, StillStatistics
+
+__all__ = [
+    "Cut",
+    "LiveJob",
+    "LiveWorker",
+    "RungSpeed",
+    "StillFailed",
+    "StillMaker",
+    "StillStatistics",
+    "WorkerState",
+    "WorkerStatistics",
+]
 
 log: Final = logging.getLogger(__name__)
 

@@ -143,11 +143,13 @@ class AudioDecoder:
 
 
 def opus_head(dops: bytes) -> bytes:
-    """FFmpeg's extradata for Opus (the ID header of RFC 7845 5.1, little endian) from a ``dOps`` body."""
+    """FFmpeg's extradata for Opus (the ID header of RFC 7845 5.1, little endian) from a ``dOps`` body.
+
+    Without the pre-skip: the decoder would take those samples off the first frame and leave its pts, and
+    all that follows would come 6.5 ms early. A live source's stamps count them.
+    """
     if len(dops) < 11:
         return b""
-    version, channels = 1, dops[1]
-    pre_skip, sample_rate, gain = dops[2:4], dops[4:8], dops[8:10]
-    return (
-        b"OpusHead" + bytes((version, channels)) + pre_skip[::-1] + sample_rate[::-1] + gain[::-1] + dops[10:]
-    )
+    version, channels, pre_skip = 1, dops[1], bytes(2)
+    sample_rate, gain = dops[4:8], dops[8:10]
+    return b"OpusHead" + bytes((version, channels)) + pre_skip + sample_rate[::-1] + gain[::-1] + dops[10:]

@@ -39,12 +39,17 @@ class Straightener:
         self._graph: Graph | None = None
         self._key: tuple[object, ...] = ()
         self._deinterlace = False
+        self._clockwise = 0
         self.turned = False
         """Whether width and height have changed places."""
 
     def push(self, frame: VideoFrame) -> list[VideoFrame]:
         """The frames that are ready: none while the deinterlacer waits for the next field."""
-        clockwise = -round(frame.rotation / 90) * 90 % 360
+        # A display orientation (H.264 D.2.27) may hold for all pictures up to the next IDR, but FFmpeg
+        # tells it only with the one picture that carried the message.
+        if frame.key_frame or frame.rotation:
+            self._clockwise = -round(frame.rotation / 90) * 90 % 360
+        clockwise = self._clockwise
         self._deinterlace = self._deinterlace or frame.interlaced_frame
         filters = [
             # Only the frames that are marked; same rate as before: what interlaced sources send is

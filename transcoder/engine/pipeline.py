@@ -31,6 +31,8 @@ from transcoder.ladder import FRAME_RATE_LIMIT, Ladder, Rendition
 from transcoder.media import VIDEO_TIMESCALE, AccessUnit, Track, rescale
 
 PICTURES_BETWEEN_STAGES: Final = 4
+STEADY_PICTURES: Final = 8
+"""After so many that kept to it, what the source says of a picture's length is believed."""
 _REMEMBERED_UNITS: Final = 256
 """Arrival times kept for pictures that the decoder holds back: more than any reordering."""
 
@@ -203,6 +205,7 @@ class _VideoChain:
         self._gate = PictureGate(_most_per_s(track, rendition))
         self._arrivals: dict[int, tuple[int, float]] = {}
         self._last_pts: int | None = None
+        self._steady = 0
 
     def run(self) -> None:
         while (item := self._inbox.take()) is not None:
@@ -265,11 +268,13 @@ class _VideoChain:
         verdict = self._gate.judge(frame.pts)
         told, arrival_s = self._arrivals.pop(frame.pts, (0, 0.0))
         if verdict in (Verdict.LATE, Verdict.SURPLUS):
+            self._steady = 0
             return
-        # What the source says of a picture's length holds where the last one kept to it.
-        steady = self._last_pts is not None and frame.pts - self._last_pts == told
+        steady = told > 0 and self._last_pts is not None and frame.pts - self._last_pts == told
+        self._steady = self._steady + 1 if steady else 0
         self._last_pts = frame.pts
-        picture = Picture(frame, verdict is Verdict.CUT, told if steady else 0, arrival_s)
+        duration = told if self._steady >= STEADY_PICTURES else 0
+        picture = Picture(frame, verdict is Verdict.CUT, duration, arrival_s)
         self._top.put((picture, self._straightener.turned))
 
 

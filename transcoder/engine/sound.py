@@ -26,9 +26,10 @@ FRAME_SAMPLES: Final = 1024
 """Samples of an AAC-LC frame (ISO 14496-3 4.5.1.1)."""
 _JUMP_S: Final = 2.0
 """A hole above this is left a hole; below it is filled with silence."""
-_STRETCH: Final = "min_comp=0.004:comp_duration=1:max_soft_comp=0.005:min_hard_comp=0.05"
-"""Follow the source's stamps: up to 50 ms off by stretching half a percent, beyond by silence or a trim.
-4 ms are let pass, because stamps in whole milliseconds always waver."""
+_STRETCH: Final = "flags=res:min_comp=0.004:comp_duration=1:max_soft_comp=0.01:min_hard_comp=0.03"
+"""Follow the source's stamps: up to 30 ms off by stretching one percent, beyond by silence or a trim.
+4 ms are let pass, because stamps in whole milliseconds always waver. ``flags=res``: a resampler that is
+put in only when the first stretch is due starts its clock anew, and the output would jump."""
 
 
 class SoundRendition:
