@@ -1,0 +1,473 @@
+"""The live window of one rendition: what is listed, what is fetchable, and for how long.
+
+Pure: bytes and ``now_s`` (any monotonic clock, seconds) come in. The packager drives it, a shell shows it.
+``version`` grows with every change that a client may see, so one event per rendition wakes all who wait.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+from transcoder.manifests.bandwidth import BandwidthMeter
+from transcoder.manifests.config import WindowConfig
+from transcoder.manifests.duration import US_PER_S, microseconds
+from transcoder.manifests.segment import Init, Media, Part, Pending, Position, Segment
+from transcoder.manifests.shelf import Shelf
+
+__all__ = [
+    "Init",
+    "Media",
+    "MediaWindow",
+    "Part",
+    "Pending",
+    "Position",
+    "Segment",
+    "WindowCheckpoint",
+    "WindowConfig",
+    "WindowError",
+    "WindowStatistics",
+]
+
+
+class WindowError(ValueError):
+    """The caller used the window wrongly; nothing has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowCheckpoint:
+    """All that must outlive a window so that its successor goes on where players stand.
+
+    RFC 8216bis 6.2.2: EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE "MUST NOT decrease or wrap".
+    """
+
+    next_msn: int
+    discontinuity_sequence: int
+    """The Discontinuity Sequence Number of the newest segment."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowStatistics:
+    """A picture of a window, for logs, metrics and tests."""
+
+    version: int
+    first_msn: int
+    next_msn: int
+    discontinuity_sequence: int
+    segments: int
+    listed_s: float
+    """Length of the playlist, the open segment's parts included."""
+    fetchable: int
+    """Names that lead to bytes now."""
+    listed_bytes: int
+    overlong_segments: int
+    """Segments that broke the target duration since the start: each can stop an Apple player."""
+    overlong_parts: int
+    """Parts that broke the part target since the start."""
+
+
+class MediaWindow:
+    """One rendition's LL-HLS window. It owns the media bytes.
+
+    ``epoch`` makes names unique for ever: a short random word chosen for each run of the stream.
+    ``first_msn`` must be above every media sequence number that players of this URL have ever seen.
+    """
+
+    def __init__(
+        self,
+        config: WindowConfig,
+        epoch: str,
+        first_msn: int = 0,
+        discontinuity_sequence: int = 0,
+        *,
+        content_type: str = "video/mp4",
+    ) -> None:
+        if first_msn < 0 or discontinuity_sequence < 0:
+            raise WindowError("sequence numbers are never negative")
+        self.config = config
+        self.epoch = epoch
+        self.bandwidth = BandwidthMeter(config.target_duration_s, config.keep_us / US_PER_S)
+        self._content_type = content_type
+        self._segments: deque[Segment] = deque()
+        self._open: Segment | None = None
+        self._next_msn = first_msn
+        self._first_msn = first_msn
+        self._listed_us = 0
+        self._longest_us = 0
+        self._tagged: deque[Segment] = deque()
+        self._tagged_us = 0
+        self._shelf = Shelf()
+        self._init: Init | None = None
+        self._init_number = 0
+        self._init_used = False
+        self._newest: Segment | None = None
+        self._listed_bytes = 0
+        self._discontinuity_sequence = discontinuity_sequence
+        self._newest_discontinuity = discontinuity_sequence
+        self._discontinuity_pending = False
+        self._rounding_us = 0.0
+        self._last_now_s = -math.inf
+        self._version = 0
+        self._ended = False
+        self._overlong_segments = 0
+        self._overlong_parts = 0
+
+    @classmethod
+    def continued(
+        cls,
+        config: WindowConfig,
+        epoch: str,
+        checkpoint: WindowCheckpoint,
+        *,
+        content_type: str = "video/mp4",
+    ) -> MediaWindow:
+        """A new window in the place of a lost one: numbers go on, and it starts with a discontinuity."""
+        window = cls(
+            config, epoch, checkpoint.next_msn, checkpoint.discontinuity_sequence, content_type=content_type
+        )
+        window.discontinuity()
+        return window
+
+    # What a client may see
+
+    @property
+    def version(self) -> int:
+        """Grows whenever the playlist or the set of listed media changes."""
+        return self._version
+
+    @property
+    def ended(self) -> bool:
+        """EXT-X-ENDLIST has been said: nothing will change any more."""
+        return self._ended
+
+    @property
+    def is_playable(self) -> bool:
+        """At least one part is there."""
+        return self._newest is not None
+
+    @property
+    def segments(self) -> Iterable[Segment]:
+        """The finished segments in the playlist, oldest first. Read only."""
+        return self._segments
+
+    @property
+    def segment_count(self) -> int:
+        return len(self._segments)
+
+    @property
+    def open_segment(self) -> Segment | None:
+        """The segment that still grows, once it has a part. Read only."""
+        return self._open
+
+    @property
+    def first_msn(self) -> int:
+        """EXT-X-MEDIA-SEQUENCE."""
+        return self._first_msn
+
+    @property
+    def last_msn(self) -> int:
+        """The newest finished segment; one below ``first_msn`` where there is none yet."""
+        return self._first_msn + len(self._segments) - 1
+
+    @property
+    def next_msn(self) -> int:
+        """The number that the next segment to begin will get."""
+        return self._next_msn
+
+    @property
+    def discontinuity_sequence(self) -> int:
+        """EXT-X-DISCONTINUITY-SEQUENCE: the number before the first listed segment."""
+        return self._discontinuity_sequence
+
+    @property
+    def duration_us(self) -> int:
+        """Length of the finished segments in the playlist."""
+        return self._listed_us
+
+    @property
+    def position(self) -> Position | None:
+        """The newest part (LAST-MSN and LAST-PART of a rendition report); None before the first."""
+        newest = self._newest
+        return None if newest is None else Position(newest.msn, newest.last_part)
+
+    @property
+    def hint(self) -> Position | None:
+        """The part that comes next (EXT-X-PRELOAD-HINT); None once the stream has ended."""
+        if self._ended:
+            return None
+        if self._open is not None:
+            return Position(self._open.msn, len(self._open.parts))
+        return Position(self._next_msn, 0)
+
+    @property
+    def linger_s(self) -> float:
+        """How long an ended window must stay fetchable when its stream is taken away.
+
+        RFC 8216bis 6.2.1: "all Media Segments in the Playlist file remain available to clients for at least
+        the duration of the Playlist file at the time of removal".
+        """
+        return self._listed_us / US_PER_S
+
+    def part_count(self, msn: int) -> int | None:
+        """How many parts a listed segment has, its tags listed or not; None where it is not listed."""
+        if self._open is not None and msn == self._open.msn:
+            return len(self._open.parts)
+        index = msn - self._first_msn
+        if 0 <= index < len(self._segments):
+            return len(self._segments[index].parts)
+        return None
+
+    def part_name(self, position: Position) -> str:
+        return f"{self.epoch}-{position.msn}.{position.part}.m4s"
+
+    def lookup(self, name: str) -> Media | Pending | None:
+        """What ``name`` leads to: bytes, the hinted part that is still to come, or nothing (404)."""
+        media = self._shelf.get(name)
+        if media is not None:
+            return media
+        hint = self.hint
+        if hint is not None and name == self.part_name(hint):
+            return Pending(hint.msn, hint.part)
+        return None
+
+    def checkpoint(self) -> WindowCheckpoint:
+        """What a successor of this window must know; the open segment's number is never used again."""
+        return WindowCheckpoint(self._next_msn, self._newest_discontinuity)
+
+    def statistics(self) -> WindowStatistics:
+        return WindowStatistics(
+            version=self._version,
+            first_msn=self._first_msn,
+            next_msn=self._next_msn,
+            discontinuity_sequence=self._discontinuity_sequence,
+            segments=len(self._segments),
+            listed_s=(self._listed_us + self._open_us) / US_PER_S,
+            fetchable=len(self._shelf),
+            listed_bytes=self._listed_bytes,
+            overlong_segments=self._overlong_segments,
+            overlong_parts=self._overlong_parts,
+        )
+
+    # What the packager does
+
+    def set_init(self, data: bytes) -> str:
+        """A new format: the next segment to begin gets EXT-X-MAP of it. Answers the init's name.
+
+        The same bytes as before change nothing. A change of format in a running stream also needs
+        :meth:`discontinuity`, in every rendition at the same segment (RFC 8216bis 6.2.1, 6.2.4).
+        """
+        if self._init is not None:
+            if self._init.data == data:
+                return self._init.name
+            if not self._init_used:
+                self._shelf.drop(self._init.name)
+        init = Init(f"{self.epoch}-i{self._init_number}.mp4", data)
+        self._init_number += 1
+        self._init = init
+        self._init_used = False
+        self._shelf.put(init.name, Media((data,), len(data), f'"{init.name}"', self._content_type))
+        return init.name
+
+    def discontinuity(self) -> None:
+        """The next segment to begin starts with EXT-X-DISCONTINUITY. Twice before it is once."""
+        self._discontinuity_pending = True
+
+    def add_part(
+        self,
+        data: bytes,
+        *,
+        duration_s: float,
+        independent: bool,
+        now_s: float,
+        program_time_s: float | None = None,
+    ) -> Position:
+        """One more part, complete. The first after :meth:`end_segment` begins a segment.
+
+        ``program_time_s`` is the unix time of the part's first sample; only a segment's first part uses it.
+        Raises WindowError for a length that is not positive, without an init, and after :meth:`end`.
+        """
+        if self._init is None:
+            raise WindowError("a part came before its init")
+        if not data:
+            raise WindowError("a part without bytes; what is missing is a gap part")
+        return self._add(data, duration_s, independent, False, now_s, program_time_s)
+
+    def add_gap_part(
+        self, *, duration_s: float, now_s: float, program_time_s: float | None = None
+    ) -> Position:
+        """Time passes, media did not come: EXT-X-PART with GAP=YES. Its name leads to nothing."""
+        return self._add(b"", duration_s, False, True, now_s, program_time_s)
+
+    def end_segment(self, now_s: float) -> None:
+        """Close the open segment; without one nothing happens. Only gap parts in it: it gets EXT-X-GAP."""
+        segment = self._open
+        if segment is None:
+            return
+        self._open = None
+        segment.closed_s = now_s
+        self._segments.append(segment)
+        self._listed_us += segment.duration_us
+        self._tagged.append(segment)
+        self._tagged_us += segment.duration_us
+        if not segment.gap:
+            media = Media(segment.chunks, segment.size_bytes, f'"{segment.name}"', self._content_type)
+            self._shelf.put(segment.name, media)
+            self.bandwidth.add_segment(segment.size_bytes, segment.duration_us / US_PER_S)
+        # RFC 8216bis 4.4.3.1: "The EXTINF duration of each Media Segment in a Playlist file, when rounded to
+        # the nearest integer, MUST be less than or equal to the Target Duration."
+        if (2 * segment.duration_us + US_PER_S) // (2 * US_PER_S) > self.config.target_duration_s:
+            self._overlong_segments += 1
+        self._remove_old_segments()
+        self._changed(now_s)
+
+    def add_gap_segment(self, duration_s: float, now_s: float, program_time_s: float | None = None) -> None:
+        """A whole segment of nothing, as gap parts of equal length (a low-latency player counts parts)."""
+        self.end_segment(now_s)
+        count = max(1, math.ceil(microseconds(duration_s) / self.config.part_target_us))
+        for _ in range(count):
+            self.add_gap_part(duration_s=duration_s / count, now_s=now_s, program_time_s=program_time_s)
+        self.end_segment(now_s)
+
+    def end(self) -> None:
+        """The stream is over: EXT-X-ENDLIST. An open segment is closed first."""
+        if self._ended:
+            return
+        self.end_segment(self._last_now_s)
+        self._ended = True
+        self._version += 1
+
+    def evict(self, now_s: float) -> None:
+        """Let go of removed media whose time is over; the playlist does not change by it."""
+        self._last_now_s = max(self._last_now_s, now_s)
+        self._shelf.evict(now_s)
+
+    # Inside
+
+    @property
+    def _open_us(self) -> int:
+        return 0 if self._open is None else self._open.duration_us
+
+    def _add(
+        self,
+        data: bytes,
+        duration_s: float,
+        independent: bool,
+        gap: bool,
+        now_s: float,
+        program_time_s: float | None,
+    ) -> Position:
+        if self._ended:
+            raise WindowError("the stream has ended")
+        if not duration_s > 0 or not math.isfinite(duration_s):
+            raise WindowError(f"a part of {duration_s} s")
+        segment = self._open or self._begin(program_time_s)
+        position = Position(segment.msn, len(segment.parts))
+        name = self.part_name(position)
+        part = Part(name, self._rounded(duration_s), independent, gap, data)
+        segment.parts.append(part)
+        segment.duration_us += part.duration_us
+        segment.size_bytes += len(data)
+        self._listed_bytes += len(data)
+        if not gap:
+            self._shelf.put(name, Media((data,), len(data), f'"{name}"', self._content_type))
+        if part.duration_us > self.config.part_target_us:
+            self._overlong_parts += 1
+        self._changed(now_s)
+        return position
+
+    def _begin(self, program_time_s: float | None) -> Segment:
+        previous = self._newest
+        segment = Segment(
+            msn=self._next_msn,
+            name=f"{self.epoch}-{self._next_msn}.m4s",
+            init=self._init,
+            map_changed=previous is None or previous.init is not self._init,
+            discontinuity=self._discontinuity_pending,
+            program_time_ms=self._program_time_ms(program_time_s),
+        )
+        self._next_msn += 1
+        self._init_used = True
+        self._newest_discontinuity += self._discontinuity_pending
+        self._discontinuity_pending = False
+        self._open = self._newest = segment
+        return segment
+
+    def _program_time_ms(self, program_time_s: float | None) -> int | None:
+        previous = self._newest
+        expected = None
+        if previous is not None and previous.program_time_ms is not None:
+            expected = previous.program_time_ms + (previous.duration_us + 500) // 1000
+        if program_time_s is None:
+            return None if self._discontinuity_pending else expected
+        program_time_ms = math.floor(program_time_s * 1000 + 0.5)
+        # RFC 8216bis 6.2.1: the server "MUST NOT add any EXT-X-PROGRAM-DATE-TIME tag to a Playlist that would
+        # cause the mapping between program date and Media Segment to become ambiguous", small (sub-second)
+        # overlaps excepted: a wall clock that was set back goes on from where it was.
+        if expected is not None and program_time_ms <= expected - 1000:
+            return expected
+        return program_time_ms
+
+    def _rounded(self, duration_s: float) -> int:
+        """Whole microseconds; what rounding took from one part the next gets, so that nothing drifts.
+
+        RFC 8216bis 4.4.4.9: "The duration of a Partial Segment MUST be less than or equal to the Part Target
+        Duration": a part that keeps to it does not break it by a carried microsecond.
+        """
+        wanted_us = duration_s * US_PER_S + self._rounding_us
+        rounded_us = max(1, math.floor(wanted_us + 0.5))
+        limit_us = self.config.part_target_us
+        if rounded_us > limit_us and microseconds(duration_s) <= limit_us:
+            rounded_us = limit_us
+        self._rounding_us = max(-1.0, min(1.0, wanted_us - rounded_us))
+        return rounded_us
+
+    def _changed(self, now_s: float) -> None:
+        self._longest_us = max(self._longest_us, self._listed_us + self._open_us)
+        self._remove_old_part_tags(now_s)
+        self._version += 1
+        self.evict(now_s)
+
+    def _remove_old_part_tags(self, now_s: float) -> None:
+        # RFC 8216bis 6.2.2: "EXT-X-PART tags SHOULD be removed from the Playlist after they are greater than
+        # three Target Durations from the end of the Playlist. Clients MUST be able to download the Partial
+        # Segment for at least three Target Durations after the EXT-X-PART tag is removed". A segment's tags
+        # go together, when its first part crosses the line: players count part indexes from its first tag.
+        limit_us = self.config.part_tags_us
+        while len(self._tagged) > 1 and self._tagged_us + self._open_us > limit_us:
+            segment = self._tagged.popleft()
+            self._tagged_us -= segment.duration_us
+            segment.tagged = False
+            segment.text = None
+            deadline_s = now_s + limit_us / US_PER_S
+            for part in segment.parts:
+                if not part.gap:
+                    self._shelf.leave_at("parts", part.name, deadline_s)
+
+    def _remove_old_segments(self) -> None:
+        # RFC 8216bis 6.2.2: "The server MUST NOT remove a Media Segment from a Playlist file without an
+        # EXT-X-ENDLIST tag if that would produce a Playlist whose duration is less than three times the
+        # Target Duration." What we keep is more than that.
+        keep_us = self.config.keep_us
+        while self._listed_us - self._segments[0].duration_us >= keep_us:
+            segment = self._segments.popleft()
+            self._listed_us -= segment.duration_us
+            self._listed_bytes -= segment.size_bytes
+            self._first_msn += 1
+            # 6.2.2: "If the server removes an EXT-X-DISCONTINUITY tag from the Media Playlist, it MUST
+            # increment the value of the EXT-X-DISCONTINUITY-SEQUENCE tag".
+            self._discontinuity_sequence += segment.discontinuity
+            # 6.2.2: "clients MUST be able to download the segment until the time at which it first appeared
+            # in the Playlist plus the segment's Availability Duration": its own length and that of the
+            # longest playlist that contained it.
+            deadline_s = segment.closed_s + (segment.duration_us + self._longest_us) / US_PER_S
+            self._shelf.leave_at("segments", segment.name, deadline_s)
+            if segment.init is not None and segment.init is not self._segments[0].init:
+                self._shelf.leave_at("segments", segment.init.name, deadline_s)
+            segment.text = None
+
+    def newest_segments(self, skipped: int) -> Iterable[Segment]:
+        """The finished segments but the ``skipped`` oldest."""
+        return islice(self._segments, skipped, None)
