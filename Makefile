@@ -127,8 +127,8 @@ soak: setup $(STAMPS)/dev test-tools
 	$(BIN)/python -m pytest -m soak --timeout=7200 $(ARGS)
 
 bench: setup $(STAMPS)/dev test-tools
-	@for script in bench/*.py; do \
-	  echo; echo "== $$script"; $(BIN)/python $$script || exit 1; \
+	@for script in bench/[a-z]*.py; do \
+	  name=$$(basename $$script .py); echo; echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; \
 	done
 
 clean:

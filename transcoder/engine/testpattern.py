@@ -246,6 +246,9 @@ def _open_video(config: PatternConfig) -> VideoCodecContext:
     encoder.flags |= Flags.global_header
     encoder.thread_count = 1
     options = dict(options)
+    if config.codec is Codec.H264:
+        # A steady rate: no picture takes longer than half a second to send over a line of that rate.
+        options |= {"maxrate": str(config.video_bitrate_bps), "bufsize": str(config.video_bitrate_bps // 2)}
     if config.codec in (Codec.H264, Codec.H265):
         if config.b_frames:
             encoder.max_b_frames = config.b_frames

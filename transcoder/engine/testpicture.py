@@ -7,6 +7,7 @@ a frame is three copies and some slice assignments, well under a millisecond.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from random import Random
 from typing import Final
 
 from transcoder.engine.clockstrip import COLUMNS, ROW_HEIGHT_DIVISOR, strip_bits
@@ -30,6 +31,7 @@ _BARS: Final = (
     (28, 212, 120),
 )
 _BEEP_S: Final = 0.1
+_SNOW: Final = bytes(40 + value * 170 // 255 for value in range(256))
 
 
 class TestPicture:
@@ -49,6 +51,7 @@ class TestPicture:
         self._red = bytearray([_NEUTRAL]) * (strides[2] * height // 2)
         self._block_edges = [round(column * width / COLUMNS) for column in range(COLUMNS + 1)]
         self._ramp = self._moving_ramp()
+        self._snow = Random(1).randbytes(1 << 16).translate(_SNOW)
         radius = max(4, height // 18) // 2 * 2
         self._ball = [
             (line, int((radius * radius - line * line) ** 0.5)) for line in range(-radius, radius, 1)
@@ -69,6 +72,7 @@ class TestPicture:
         self._paint_clock(luma, unix_ms, frame_number)
         self._paint_ramp(luma, frame_number)
         self._paint_second(luma, unix_ms)
+        self._paint_snow(luma, frame_number)
         self._paint_ball(luma, blue, red, frame_number)
 
     def _line(self, fraction: float) -> int:
@@ -170,6 +174,20 @@ class TestPicture:
             side = self._height // 10
             top = self._line(0.76)
             _fill(luma, stride, side, top, 2 * side, top + side, _WHITE)
+
+    def _paint_snow(self, luma: memoryview, frame_number: int) -> None:
+        """A window of noise that is new in each frame: the encoder needs all of its bit rate for it.
+
+        Without it the picture would be so simple that lower rungs had more bits than the source.
+        """
+        side = self._height // 10
+        width = min(4 * side, self._width // 4)
+        stride, top, left = self._strides[0], self._line(0.76), self._width - side - width
+        spare = len(self._snow) - width
+        for line in range(side):
+            place = (frame_number * 7919 + line * 10_007) % spare
+            start = (top + line) * stride + left
+            luma[start : start + width] = self._snow[place : place + width]
 
     def _paint_ball(self, luma: memoryview, blue: memoryview, red: memoryview, frame_number: int) -> None:
         radius = self._ball_radius
