@@ -98,23 +98,25 @@ class Intake:
         """A media message that could not even be parsed."""
         self._drop(reason)
 
-    def video(self, timestamp_ms: int, tag: flv.Tag, now_s: float) -> TrackUpdate | AccessUnit | None:
+    def video(self, timestamp_ms: int, tag: flv.Tag, now_s: float) -> list[TrackUpdate | AccessUnit]:
         """Raises :class:`ConfigRefused` if the picture can never be used."""
         match tag:
             case flv.Frame():
                 return self._video_frame(timestamp_ms, tag, now_s)
             case flv.Config():
-                return self._config(Kind.VIDEO, VIDEO_TRACK_ID, tag)
+                update = self._config(Kind.VIDEO, VIDEO_TRACK_ID, tag)
+                # VP9's record tells no size: its first key frame does, and then the track is announced.
+                return [update] if update is not None and update.track.width else []
             case flv.Unsupported(reason):
                 raise ConfigRefused(reason)
             case flv.Skipped(reason):
                 self._skip(reason)
             case _:
                 pass
-        return None
+        return []
 
     def audio(self, timestamp_ms: int, tag: flv.Tag, now_s: float) -> list[TrackUpdate | AccessUnit]:
-        """A frame of MP3 may bring its track along; nothing else gives two items."""
+        """What to push, in order."""
         match tag:
             case flv.Frame():
                 return self._audio_frame(timestamp_ms, tag, now_s)
@@ -146,31 +148,43 @@ class Intake:
         self._tracks[kind] = track
         return TrackUpdate(track)
 
-    def _video_frame(self, timestamp_ms: int, tag: flv.Frame, now_s: float) -> AccessUnit | None:
+    def _video_frame(self, timestamp_ms: int, tag: flv.Frame, now_s: float) -> list[TrackUpdate | AccessUnit]:
         track = self._tracks.get(Kind.VIDEO)
         if track is None or track.codec is not tag.codec:
             self._drop("picture before its configuration")
-            return None
+            return []
         # Stamped even if it is dropped below, so that the timeline sees every timestamp.
         stamp = self._timeline.video(VIDEO_TRACK_ID, timestamp_ms, tag.composition_ms, now_s)
+        items: list[TrackUpdate | AccessUnit] = []
         try:
             payload = codecs.clean(track, tag.payload)
             sync = codecs.is_sync(track, payload)
+            if sync:
+                seen = codecs.track_from_sync_unit(track, payload)
+                if seen is not track:
+                    self._tracks[Kind.VIDEO] = track = seen
+                    items.append(TrackUpdate(track))
         except codecs.CodecError as error:
             self._drop(f"broken picture: {error}")
-            return None
+            return []
+        if not track.width:
+            self._drop("picture before the first key frame, which tells its size")
+            return []
         self._count(payload)
-        return AccessUnit(
-            VIDEO_TRACK_ID,
-            track.codec,
-            track.timescale,
-            stamp.pts,
-            stamp.dts,
-            0,
-            sync,
-            payload,
-            now_s,
+        items.append(
+            AccessUnit(
+                VIDEO_TRACK_ID,
+                track.codec,
+                track.timescale,
+                stamp.pts,
+                stamp.dts,
+                0,
+                sync,
+                payload,
+                now_s,
+            )
         )
+        return items
 
     def _audio_frame(self, timestamp_ms: int, tag: flv.Frame, now_s: float) -> list[TrackUpdate | AccessUnit]:
         items: list[TrackUpdate | AccessUnit] = []

@@ -274,7 +274,8 @@ class _Connection:
             case VideoReceived(timestamp_ms, tag) if self._intake is not None:
                 self._media_at_s = now_s
                 try:
-                    self._push(self._intake.video(timestamp_ms, tag, now_s))
+                    for item in self._intake.video(timestamp_ms, tag, now_s):
+                        self._push(item)
                 except ConfigRefused as error:
                     self._session.close("NetStream.Publish.Denied", str(error))
                     raise SessionError(str(error)) from error
@@ -300,9 +301,9 @@ class _Connection:
             for remark in self._intake.take_remarks():
                 self._log(logging.WARNING, remark)
 
-    def _push(self, item: TrackUpdate | AccessUnit | None) -> None:
+    def _push(self, item: TrackUpdate | AccessUnit) -> None:
         publication = self._publication
-        if publication is None or item is None:
+        if publication is None:
             return
         if publication.ended:
             self.stop("NetStream.Publish.Denied", publication.end_reason or "the stream was ended")
