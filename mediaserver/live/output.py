@@ -39,6 +39,7 @@ class RenditionOutput:
         """As packaged now; None before the first init."""
         self.closed = False
         """The rendition was given up: who waits gets 404."""
+        self.stopping = False
         self.waiting = 0
         self._reports = reports
         self._cache = PlaylistCache()
@@ -50,6 +51,14 @@ class RenditionOutput:
         if self.window.version == self._seen_version and not self.closed:
             return
         self._seen_version = self.window.version
+        self._wake()
+
+    def stop(self) -> None:
+        """Nothing more will come from this process: who waits gets 503, which players try again."""
+        self.stopping = True
+        self._wake()
+
+    def _wake(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
@@ -86,6 +95,8 @@ class RenditionOutput:
         return found
 
     async def _next_change(self) -> None:
+        if self.stopping:
+            raise PlaylistRefused(503, "the stream is being closed here")
         if self.closed:
             raise PlaylistRefused(404, "this rendition is no longer offered")
         await self._changed.wait()

@@ -209,6 +209,8 @@ class LiveStream:
             self.publication.kick("the server is stopping")
         async with self._on_air:
             await self._stop_aftermath()
+        for output in self._outputs.values():
+            output.stop()
 
     def open_windows(self, ladder: Ladder, profile: SourceProfile) -> Mapping[str, MediaWindow]:
         """See :class:`mediaserver.live.broadcast.Stage`."""
