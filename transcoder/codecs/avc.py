@@ -11,7 +11,18 @@ from transcoder.codecs import nal
 from transcoder.codecs.avc_sps import Sps, Vui, parse_sps
 from transcoder.codecs.error import CodecError
 
-__all__ = ["AvcConfig", "NalType", "Sps", "Vui", "clean", "config_from_annexb", "is_sync", "parse_sps"]
+__all__ = [
+    "AvcConfig",
+    "NalType",
+    "Sps",
+    "Vui",
+    "clean",
+    "config_from_annexb",
+    "is_sync",
+    "length_size",
+    "parse_sps",
+    "rfc6381",
+]
 
 
 class NalType(IntEnum):

@@ -18,8 +18,13 @@ __all__ = [
     "ProfileTierLevel",
     "Sps",
     "clean",
+    "complete_config",
     "config_from_annexb",
     "is_sync",
+    "length_size",
+    "nal_type",
+    "parse_sps",
+    "rfc6381",
 ]
 
 

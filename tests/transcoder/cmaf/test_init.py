@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,8 @@ VP9 = replace(
 )
 
 
-def h264(**kwargs: object) -> Track:
-    extradata = video("libx264", frames=1, **kwargs).extradata  # type: ignore[arg-type]
+def h264(**kwargs: Any) -> Track:
+    extradata = video("libx264", frames=1, **kwargs).extradata
     return codecs.track_from_config(4, Codec.H264, avc.config_from_annexb(extradata))
 
 

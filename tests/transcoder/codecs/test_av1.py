@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,9 @@ HIDDEN_KEY_FRAME = b"\x32\x02\x00\xaa"
 SHOW_EXISTING = b"\x1a\x01\xa0"
 
 
-def svt(**kwargs: object) -> Encoded:
+def svt(**kwargs: Any) -> Encoded:
     options = (("preset", "12"), ("svtav1-params", "keyint=10"))
-    return video("libsvtav1", **{"frames": 25, "options": options, **kwargs})  # type: ignore[arg-type]
+    return video("libsvtav1", **{"frames": 25, "options": options, **kwargs})
 
 
 def obu(kind: int, body: bytes) -> bytes:

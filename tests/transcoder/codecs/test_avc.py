@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +13,8 @@ from transcoder.codecs import CodecError, avc, nal
 from transcoder.codecs.picture import Colour
 
 
-def sps_of(**kwargs: object) -> avc.Sps:
-    extradata = video("libx264", frames=1, **kwargs).extradata  # type: ignore[arg-type]
+def sps_of(**kwargs: Any) -> avc.Sps:
+    extradata = video("libx264", frames=1, **kwargs).extradata
     return avc.AvcConfig.parse(avc.config_from_annexb(extradata)).first_sps()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -17,12 +18,12 @@ from transcoder.media import Codec, Track
 X265_QUIET = (("x265-params", "log-level=none:pools=1"), ("preset", "ultrafast"))
 
 
-def avc_config(**kwargs: object) -> bytes:
-    return avc.config_from_annexb(video("libx264", **kwargs).extradata)  # type: ignore[arg-type]
+def avc_config(**kwargs: Any) -> bytes:
+    return avc.config_from_annexb(video("libx264", **kwargs).extradata)
 
 
-def hevc_config(**kwargs: object) -> bytes:
-    extradata = video("libx265", options=X265_QUIET, frames=1, **kwargs).extradata  # type: ignore[arg-type]
+def hevc_config(**kwargs: Any) -> bytes:
+    extradata = video("libx265", options=X265_QUIET, frames=1, **kwargs).extradata
     return hevc.config_from_annexb(extradata)
 
 

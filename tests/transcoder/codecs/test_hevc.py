@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -11,14 +12,14 @@ from transcoder.codecs.hevc_sps import ProfileTierLevel
 from transcoder.codecs.picture import Colour
 
 
-def x265(params: str = "", **kwargs: object) -> Encoded:
+def x265(params: str = "", **kwargs: Any) -> Encoded:
     quiet = ":".join(filter(None, ("log-level=none", "pools=1", params)))
     kwargs.setdefault("frames", 1)
     options = (("x265-params", quiet), ("preset", "ultrafast"))
-    return video("libx265", options=options, **kwargs)  # type: ignore[arg-type]
+    return video("libx265", options=options, **kwargs)
 
 
-def sps_of(params: str = "", **kwargs: object) -> hevc.Sps:
+def sps_of(params: str = "", **kwargs: Any) -> hevc.Sps:
     return hevc.HevcConfig.parse(hevc.config_from_annexb(x265(params, **kwargs).extradata)).first_sps()
 
 

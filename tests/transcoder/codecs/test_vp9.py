@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -9,9 +10,9 @@ from transcoder.codecs import CodecError, vp9
 from transcoder.codecs.picture import UNDESCRIBED, Colour
 
 
-def vpx(**kwargs: object) -> Encoded:
+def vpx(**kwargs: Any) -> Encoded:
     options = (("deadline", "realtime"), ("cpu-used", "8"), ("g", "10"))
-    return video("libvpx-vp9", **{"frames": 25, "options": options, **kwargs})  # type: ignore[arg-type]
+    return video("libvpx-vp9", **{"frames": 25, "options": options, **kwargs})
 
 
 @pytest.mark.parametrize(("pixel_format", "profile", "chroma"), [("yuv420p", 0, 1), ("yuv444p", 1, 3)])
