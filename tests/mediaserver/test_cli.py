@@ -13,7 +13,6 @@ from mediaserver.access.tokens import TokenSigner, load_token_secret
 from mediaserver.cli import COMMANDS, run
 from mediaserver.commands import bench
 
-
 CHECKOUT = Path(__file__).parents[2]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +61,48 @@ async def test_expired_records_give_their_space_back(tmp_path: Path) -> None:
         now_s += 6
         await records.purge()
         assert await records._run("SELECT count(*) FROM records", {}) == [(0,)]
+
+
+async def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    """The child writes until it is killed; every write that it said was done must be there."""
+    file = tmp_path / "state.sqlite3"
+    program = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from mediaserver.state.sqlite import open_sqlite_records\n"
+        "async def main():\n"
+        "    async with open_sqlite_records(Path(sys.argv[1])) as records:\n"
+        "        for number in range(100_000):\n"
+        "            await records.put('k', f'{number:06}', b'x')\n"
+        "            print(number, flush=True)\n"
+        "asyncio.run(main())\n"
+    )
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, str(file), cwd=Path(__file__).parents[3], stdout=subprocess.PIPE
+    )
+    assert child.stdout is not None
+    acknowledged = -1
+    while acknowledged < 50:
+        acknowledged = int(await child.stdout.readline())
+    child.kill()
+    rest = (await child.stdout.read()).split(b"\n")
+    await child.wait()
+    acknowledged = max([acknowledged, *(int(line) for line in rest[:-1])])
+    async with open_sqlite_records(file) as records:
+        keys = [record.key for record in await records.list_records("k", limit=100_000)]
+    assert keys[: acknowledged + 1] == [f"{number:06}" for number in range(acknowledged + 1)]
+
+
+async def test_another_process_may_write_in_between(tmp_path: Path) -> None:
+    file = tmp_path / "state.sqlite3"
+    async with open_sqlite_records(file) as one, open_sqlite_records(file) as other:
+        for number in range(20):
+            await asyncio.gather(one.put("k", f"a{number}", b""), other.put("k", f"b{number}", b""))
+        assert len(await one.list_records("k")) == 40
+
+
+async def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "state.sqlite3").mkdir()
+    with pytest.raises(RecordsError, match=r"state\.sqlite3"):
+        async with open_sqlite_records(tmp_path / "state.sqlite3"):
+            pass
