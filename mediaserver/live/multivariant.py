@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from mediaserver.live.output import RenditionOutput
-from transcoder.codecs import rfc6381
+from transcoder.codecs import colour, rfc6381
 from transcoder.ladder import Rendition
 from transcoder.manifests.multivariant import AudioRendition, Variant, render
 from transcoder.media import Kind
@@ -56,7 +56,16 @@ def _variant(
         height=rendition.height,
         frame_rate=frame_rates.get(rendition.name),
         audio_group=AUDIO_GROUP if sound is not None else None,
+        video_range=_video_range(output),
     )
+
+
+def _video_range(output: RenditionOutput) -> str | None:
+    """Only said where it is not what everybody assumes."""
+    if output.track is None or output.rendition.kind is not Kind.VIDEO:
+        return None
+    video_range = colour(output.track).video_range
+    return None if video_range == "SDR" else video_range
 
 
 def _peak_bps(output: RenditionOutput) -> int:
