@@ -26,6 +26,7 @@ from mediaserver.access.secret_file import SecretFileError
 from mediaserver.live.records import StreamRecords
 from mediaserver.live.registry import StreamRegistry
 from mediaserver.logs import Redaction
+from mediaserver.metrics import Metrics
 from mediaserver.settings import Config, RtmpSettings
 from mediaserver.state.records import Records, RecordsError
 from mediaserver.state.sqlite import FILE_NAME, open_sqlite_records
@@ -125,15 +126,19 @@ async def _start(config: Config, redaction: Redaction, stack: AsyncExitStack, dr
     )
     stack.push_async_callback(rtmp.close)
     rtmp_port = await _listen("rtmp", config.rtmp.host, config.rtmp.port, rtmp)
+    metrics = Metrics()
     web = build_app(
         registry=registry,
         access=access,
         settings=config.http,
         rtmp_port=rtmp_port,
         checks=_checks(draining, records, data_path),
-        exposition=lambda: (b"", "text/plain; version=0.0.4"),
+        exposition=metrics.expose,
     )
     listener = Listener(web.app, config.http)
+    metrics.watch_streams(registry.all)
+    metrics.watch_rtmp(rtmp.statistics)
+    metrics.watch_web(web.statistics, listener.statistics)
     http.push_async_callback(listener.stop)
     http_port = await _listen("http", config.http.host, config.http.port, listener)
     http_url = f"http://{_reachable(config.http.host)}:{http_port}/"
