@@ -50,9 +50,11 @@ class PictureGate:
             self._cuts.popleft()
             is_cut = True
         # RTMP stamps are whole milliseconds: a picture may come a quarter of an interval early.
-        if not is_cut and pts < self._due - self._interval / 4:
+        early = pts < self._due - self._interval / 4
+        if early and not is_cut:
             return Verdict.SURPLUS
+        if not early or self._last is None:
+            on_grid = pts - self._due < self._interval
+            self._due = (self._due if on_grid else pts) + self._interval
         self._last = pts
-        on_grid = abs(pts - self._due) < self._interval
-        self._due = (self._due if on_grid else pts) + self._interval
         return Verdict.CUT if is_cut else Verdict.KEEP
