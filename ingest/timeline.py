@@ -33,6 +33,8 @@ class TimelineConfig:
     """A step backward up to this is rounding and is ironed out in place."""
     join_ms: int = 3_000
     """How far one track's messages may lie from another's and still share its clock."""
+    splice_ms: int = 250
+    """How far one track may be behind the other when its clock jumps and still start level with it."""
     forget_s: float = 5.0
     """An unused domain is dropped after this, counted in arrival time."""
     sample_error_ms: int = 20
@@ -230,6 +232,11 @@ class Timeline:
                 self._jumps -= 1
                 self._lifts += 1
                 return newest, unwrapped, continued
+        # The new clock most likely starts for both tracks at once: behind the one that came further.
+        for other in self._tracks.values():
+            ahead = other.last_ms + other.step_ms - continued
+            if other.domain is track.domain and 0 < ahead <= self._config.splice_ms:
+                continued += ahead
         return self._open(raw_ms, continued, now_s)
 
     def _open(self, raw_ms: int, placed_ms: int, now_s: float) -> tuple[_Domain, int, int]:
