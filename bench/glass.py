@@ -134,6 +134,14 @@ class Broadcaster:
         self._process.wait(10)
 
 
+def wait_live(server: ServerProcess, stream: str, timeout_s: float = 20) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while server.call("GET", f"/api/v1/streams/{stream}")[1]["state"] != "live":
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"{stream} is not live\n{server.log_tail()}")
+        time.sleep(0.02)
+
+
 def open_page(browser: Browser, url: str) -> Page:
     """In a context of its own, so with an empty cache."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
@@ -213,10 +221,11 @@ def main() -> None:
         open_page(browser, server.http_url).context.close()
 
         early = Broadcaster(server.publish_url("early"))
+        wait_live(server, "early")
         time.sleep(EARLY_S)
         page = open_page(browser, f"{server.http_url}/watch/early")
         first_s = wait_first_picture(page)
-        viewings.append(view(page, f"came {EARLY_S:g} s after the start", options.samples, first_s))
+        viewings.append(view(page, f"came {EARLY_S:g} s after it went live", options.samples, first_s))
         choose(page, options.rung)
         viewings.append(view(page, f"the same, then {options.rung}p encoded", options.samples, None))
         page.context.close()
