@@ -38,6 +38,8 @@ from transcoder.supervisor import LiveWorker
 
 log = logging.getLogger(__name__)
 
+ANSWERS_S: Final = 3.0
+"""How long answers that are on their way may take when we stop. aiohttp waits for it twice."""
 DRAIN_LIMIT_S: Final = 20.0
 """A drain that takes longer is given up: something that we wait for does not end."""
 NO_SPACE_BYTES: Final = 64 << 20
@@ -135,7 +137,7 @@ async def _start(config: Config, redaction: Redaction, stack: AsyncExitStack, dr
         checks=_checks(draining, records, data_path),
         exposition=metrics.expose,
     )
-    listener = Listener(web.app, config.http)
+    listener = Listener(web.app, config.http, shutdown_timeout_s=ANSWERS_S)
     metrics.watch_streams(registry.all)
     metrics.watch_rtmp(rtmp.statistics)
     metrics.watch_web(web.statistics, listener.statistics)
@@ -158,8 +160,9 @@ def _make_data_folder(folder: Path) -> Path:
 def _tell_about_admin_token(access: Access, redaction: Redaction) -> None:
     redaction.protect(access.admin.secret)
     if access.admin.is_new:
-        # A warning, so that it is seen at every log level that people use; only ever once.
-        log.warning("first start: the operator's token is in the file %s", access.admin.file)
+        # Only ever once, so at whatever level is shown.
+        level = max(logging.WARNING, logging.getLogger().level)
+        log.log(level, "first start: the operator's token is in the file %s", access.admin.file)
 
 
 def _rtmp_limits(settings: RtmpSettings) -> RtmpLimits:

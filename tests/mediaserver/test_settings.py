@@ -49,6 +49,16 @@ def test_the_example_file_is_what_no_file_is() -> None:
     assert load(EXAMPLE) == load() == Config()
 
 
+def test_every_key_is_read_by_some_part() -> None:
+    """A setting that does nothing is a lie."""
+    folder = Path(settings.__file__).parent
+    sources = [file.read_text() for file in folder.rglob("*.py") if file.name != "settings.py"]
+    # These two name the only kind of store that there is, and refuse others.
+    for key in SETTINGS.keys() - {"state.url", "storage.url", "data_dir"}:
+        name = key.rpartition(".")[2]
+        assert any(f"settings.{name}" in text or f"config.{key}" in text for text in sources), key
+
+
 def test_every_key_says_what_is_allowed() -> None:
     for setting in SETTINGS.values():
         assert setting.allowed.startswith("must be "), setting.key
