@@ -125,7 +125,7 @@ def _video(track: Track, wanted: str | list[int], *, long_gop: bool) -> tuple[Re
     if track.width > WIDTH_LIMIT or track.height > WIDTH_LIMIT or track.width * track.height > PIXELS_LIMIT:
         raise LadderError(f"a picture of {track.width} x {track.height} is too large")
     width, height = _square(track)
-    short_side = min(width, height)
+    short_side = round(min(width, height))
     passthrough = not long_gop and _browser_plays(track)
     if wanted == "passthrough" and not passthrough:
         raise LadderError(_why_not_passed(track, long_gop=long_gop))
@@ -141,37 +141,37 @@ def _video(track: Track, wanted: str | list[int], *, long_gop: bool) -> tuple[Re
     return source + tuple(_rung(track, width, height, side) for side in sides)
 
 
-def _square(track: Track) -> tuple[int, int]:
+def _square(track: Track) -> tuple[Fraction, Fraction]:
     """The displayed size in square pixels: the larger side of an anamorphic sample is kept."""
     aspect = track.sample_aspect
     # H.264 E.2.1 calls 0 "unspecified"; ratios beyond 4 come from broken headers, not from cameras.
     if aspect <= 0 or not Fraction(1, 4) <= aspect <= 4:
         aspect = Fraction(1)
     if aspect >= 1:
-        return round(track.width * aspect), track.height
-    return track.width, round(track.height / aspect)
+        return track.width * aspect, Fraction(track.height)
+    return Fraction(track.width), track.height / aspect
 
 
-def _even(length: Fraction | int) -> int:
+def _even(length: Fraction) -> int:
     """4:2:0 has half as many chroma samples as luma samples (H.264 table 6-1)."""
     return max(2, 2 * round(length / 2))
 
 
-def _source(track: Track, width: int, height: int) -> Rendition:
+def _source(track: Track, width: Fraction, height: Fraction) -> Rendition:
     return Rendition(
         name=SOURCE,
         kind=Kind.VIDEO,
         codec=track.codec,
         passthrough=True,
-        width=width,
-        height=height,
+        width=round(width),
+        height=round(height),
         frame_rate=track.frame_rate,
         source_track_id=track.track_id,
     )
 
 
-def _rung(track: Track, width: int, height: int, side: int) -> Rendition:
-    scale = Fraction(side, min(width, height))
+def _rung(track: Track, width: Fraction, height: Fraction, side: int) -> Rendition:
+    scale = side / min(width, height)
     return Rendition(
         name=f"{side}p",
         kind=Kind.VIDEO,

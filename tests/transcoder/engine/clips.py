@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 
 import av
@@ -42,6 +43,7 @@ class Clip:
         return sorted(unit.pts for unit in self.units)
 
 
+@cache
 def ffmpeg(*arguments: str, container: str = "mp4", start_s: float = 1.0) -> dict[str, Clip]:
     """Run Debian's ffmpeg on lavfi sources; clips by ``video`` and ``audio``, from ``start_s`` on."""
     flags = ("-movflags", "frag_keyframe+empty_moov+default_base_moof") if container == "mp4" else ()
@@ -127,7 +129,7 @@ def _dops(head: bytes) -> bytes:
     return bytes((0, head[9])) + head[10:12][::-1] + head[12:16][::-1] + head[16:18][::-1] + head[18:]
 
 
-def decode_video(track: Track, units: list[AccessUnit]) -> list[av.VideoFrame]:
+def decode_video(track: Track, units: Iterable[AccessUnit]) -> list[av.VideoFrame]:
     """What a player sees of a rendition."""
     context = av.CodecContext.create(track.codec.value, "r")
     context.extradata = track.config
@@ -141,17 +143,19 @@ def decode_video(track: Track, units: list[AccessUnit]) -> list[av.VideoFrame]:
     return frames
 
 
-def decode_audio(track: Track, units: list[AccessUnit]) -> tuple[array, int]:
-    """A rendition's first channel, and the pts of its first sample."""
-    context = av.CodecContext.create("aac", "r")
-    context.extradata = track.config
+def decode_audio(track: Track, units: Iterable[AccessUnit]) -> tuple[array, int]:
+    """All channels of a track laid over each other, and the pts of the first sample."""
+    context = av.CodecContext.create({Codec.MP3: "mp3float"}.get(track.codec, track.codec.value), "r")
+    if track.codec is Codec.AAC:
+        context.extradata = track.config
     samples, first_pts = array("f"), None
     for unit in units:
         packet = av.Packet(unit.payload)
         packet.pts, packet.dts, packet.time_base = unit.pts, unit.dts, Fraction(1, unit.timescale)
         for frame in context.decode(packet):
             first_pts = frame.pts if first_pts is None else first_pts
-            samples.frombytes(bytes(frame.planes[0])[: 4 * frame.samples])
+            planes = [array("f", bytes(plane)[: 4 * frame.samples]) for plane in frame.planes]
+            samples.extend(max(values, key=abs) for values in zip(*planes, strict=True))
     return samples, first_pts or 0
 
 
