@@ -47,6 +47,8 @@ const LONGEST_AGE_S = 2;
 const FROZEN_S = 6;
 const STARTING_S = 12;
 const STEP_S = 5;
+const SETTLE_MS = 3000;
+const SETTLE_S = 0.4;
 
 export class Playback extends EventTarget {
   readonly video: HTMLVideoElement;
@@ -68,6 +70,11 @@ export class Playback extends EventTarget {
   #moved_at_ms = 0;
   #moved_to_s = -1;
   #stalls = 0;
+  /** Whether it has gone from the first picture to its distance, by a jump or not at all. */
+  #settled = false;
+  #picture_at_ms = 0;
+  /** A wait until then comes from a seek of our own, not from the link. */
+  #moving_until_ms = 0;
   #restarts = 0;
   #distance_s = Number.NaN;
   #part_s = 0;
@@ -255,6 +262,7 @@ export class Playback extends EventTarget {
 
   #release(): void {
     this.#picture = false;
+    this.#settled = false;
     this.#distance_s = Number.NaN;
     this.#steering = new Steering(this.#part_s > 0 ? { part_s: this.#part_s } : {});
     if (this.#hls) {
@@ -313,6 +321,7 @@ export class Playback extends EventTarget {
     const { signal } = this.#listeners;
     const on = (type: string, listener: () => void) => this.video.addEventListener(type, listener, { signal });
     on('playing', () => {
+      if (!this.#picture) this.#picture_at_ms = performance.now();
       this.#picture = true;
       this.#setPhase('playing');
     });
@@ -340,7 +349,7 @@ export class Playback extends EventTarget {
   #onWaiting(): void {
     if (!this.#wanted || this.video.paused || !this.#picture || this.#phase !== 'playing') return;
     this.#setPhase('stalled');
-    if (this.video.seeking || !this.#sourceSends()) return;
+    if (performance.now() < this.#moving_until_ms || this.video.seeking || !this.#sourceSends()) return;
     this.#stalls += 1;
     this.#steering.stalled(performance.now() / 1000);
   }
@@ -376,6 +385,22 @@ export class Playback extends EventTarget {
       this.#hls.targetLatency = command.target_s;
     }
     if (command.jump_to_s !== null && !video.seeking) this.#seekToDistance(command.jump_to_s);
+    else if (this.#picture && !this.#settled) this.#settle();
+  }
+
+  /**
+   * While the first parts were loaded the edge went on. Right after the first picture nobody is following it
+   * yet: go to the target by one short seek, instead of seconds at a higher rate.
+   */
+  #settle(): void {
+    const target_s = this.#steering.target_s;
+    const lag_s = this.#distance_s - this.#buffer_s();
+    if (performance.now() - this.#picture_at_ms > SETTLE_MS || !this.#following) this.#settled = true;
+    else if (this.behind_s < SETTLE_S) this.#settled = lag_s < target_s;
+    else if (lag_s < target_s - 0.1 && !this.video.seeking) {
+      this.#settled = true;
+      this.#seekToDistance(target_s);
+    }
   }
 
   #watchForFreeze(now_ms: number): void {
@@ -452,6 +477,7 @@ export class Playback extends EventTarget {
   }
 
   #seekToDistance(distance_s: number): void {
+    this.#moving_until_ms = performance.now() + 1000;
     const details = this.#hls?.latestLevelDetails;
     if (details) {
       this.video.currentTime = details.edge + Math.min(Math.max(0, details.age), LONGEST_AGE_S) - distance_s;

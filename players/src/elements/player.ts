@@ -39,6 +39,7 @@ export class Player extends LitElement {
 
   static override styles = playerStyles;
 
+  readonly #video = document.createElement('video');
   #watch: StreamWatch | null = null;
   #playback: Playback | null = null;
   #refresh: ReturnType<typeof setInterval> | undefined;
@@ -61,6 +62,8 @@ export class Player extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback();
     document.addEventListener('keydown', this.#onKey);
+    // Before anything is drawn (see scheduleUpdate): the first picture waits for the media, not for buttons.
+    if (!this.#playback) this.#begin();
   }
 
   override disconnectedCallback(): void {
@@ -71,8 +74,17 @@ export class Player extends LitElement {
     this.#playback?.destroy();
   }
 
-  protected override firstUpdated(): void {
-    const video = this.renderRoot.querySelector('video')!;
+  protected override async scheduleUpdate(): Promise<void> {
+    if (!this.hasUpdated) await new Promise((resolve) => setTimeout(resolve));
+    await super.scheduleUpdate();
+  }
+
+  #begin(): void {
+    const video = this.#video;
+    video.slot = 'media';
+    video.playsInline = true;
+    video.preload = 'auto';
+    video.tabIndex = -1;
     const master = `${liveBase(this.stream, this.token)}/master.m3u8`;
     const playback = new Playback(video, master, newViewerSession());
     playback.addEventListener('change', () => {
@@ -87,7 +99,6 @@ export class Player extends LitElement {
     playback.start();
     this.#watch.start();
     this.#refresh = setInterval(() => this.requestUpdate(), 500);
-    this.requestUpdate();
   }
 
   #onState(): void {
@@ -123,6 +134,10 @@ export class Player extends LitElement {
     this.requestUpdate();
   }
 
+  protected override updated(): void {
+    this.#video.setAttribute('aria-label', this.#watch?.stream?.title || this.stream);
+  }
+
   protected override render() {
     const playback = this.#playback;
     const stream = this.#watch?.stream ?? null;
@@ -141,7 +156,7 @@ export class Player extends LitElement {
       @mediaplayrequest=${this.#onPlayRequest}
       @mediapauserequest=${this.#onPauseRequest}
     >
-      <video slot="media" playsinline preload="auto" tabindex="-1" aria-label=${stream?.title || this.stream}></video>
+      ${this.#video}
       <ms-player-overlay
         slot="centered-chrome"
         noautohide
