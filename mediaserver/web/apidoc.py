@@ -81,7 +81,7 @@ def _members(schema: Mapping[str, Any]) -> Iterator[str]:
     yield "|---|---|---|"
     required = schema.get("required", ())
     for name, member in schema["properties"].items():
-        yield f"| `{name}` | {_type(member)} | {'always there' if name in required else ''} |"
+        yield f"| `{name}` | {_type(member)} | {'required' if name in required else ''} |"
 
 
 def _content(content: Mapping[str, Any]) -> str:
@@ -114,7 +114,7 @@ def _limits(schema: Mapping[str, Any]) -> Iterable[str]:
     words = {"minimum": "from", "maximum": "to", "maxLength": "at most", "minLength": "at least"}
     for key, word in words.items():
         if key in schema and schema[key] != 2**64 - 1:
-            yield f"{word} {schema[key]:g}" + (" characters" if key.endswith("Length") else "")
+            yield f"{word} {schema[key]:,}" + (" characters" if key.endswith("Length") else "")
     if "pattern" in schema:
         yield f"`{schema['pattern']}`".replace("|", "\\|")
 

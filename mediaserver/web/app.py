@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -21,7 +21,7 @@ from mediaserver.web.health import Check, Exposition, Health
 from mediaserver.web.media import LiveDelivery
 from mediaserver.web.openapi import OpenApi, document
 from mediaserver.web.pages import DIST, Pages
-from mediaserver.web.problems import Handler, Problem, internal_error
+from mediaserver.web.problems import SERVER, Handler, Problem, internal_error
 from mediaserver.web.raw import Traffic
 from mediaserver.web.routes import Route
 from mediaserver.web.streams import StreamsApi
@@ -30,9 +30,6 @@ from mediaserver.web.tokens import TokensApi
 if TYPE_CHECKING:
     from mediaserver.access import Access
     from mediaserver.live.registry import StreamRegistry
-
-TARGET_LIMIT_CHARS: Final = 6_144
-"""Of the request target. A token in the path takes some hundreds; nothing of ours comes near."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +93,7 @@ def build_app(
     ]
     openapi.describe(routes)
     app = web.Application(client_max_size=settings.max_body_bytes)
+    app.on_response_prepare.append(_name_server)
     door = _Door(app, origins, counts)
     for route in routes:
         handler = door.guarded(route.handler, media=route.media)
@@ -130,6 +128,10 @@ def program_version() -> str:
         return installed_version("mediaserver")
     except PackageNotFoundError:
         return "0"
+
+
+async def _name_server(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = SERVER
 
 
 class _Door:

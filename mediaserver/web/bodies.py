@@ -7,7 +7,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -65,14 +65,6 @@ def invalid(error: msgspec.ValidationError) -> Problem:
     member = _UNKNOWN_FIELD.search(text) or _MISSING_FIELD.search(text)
     parts = [part for part in (path, member["name"] if member else "") if part]
     return Problem(422, "invalid_field", f"{sentence}.", field=".".join(parts) or None)
-
-
-class Page(msgspec.Struct, Generic[Item], frozen=True):
-    """A piece of a list."""
-
-    items: list[Item]
-    next: str | None
-    """The cursor of the following page, null on the last one."""
 
 
 def paginate(

@@ -30,12 +30,14 @@ def valid_host(value: str) -> bool:
 
 
 def check_host(request: web.BaseRequest) -> None:
-    """Refuse a request whose host is missing, double or not a host.
+    """Refuse a request whose host is missing, double or not a host, and HTTP/0.9.
 
     RFC 9112, 3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request message
     that lacks a Host header field and to any request message that contains more than one Host header field
     line or a Host header field with an invalid field value."
     """
+    if request.version < (1, 0):
+        raise Problem(400, "malformed_request", "HTTP before 1.0 is not spoken here.")
     hosts = request.headers.getall("Host", ())
     if len(hosts) == 1:
         if len(hosts[0]) > 262 or not valid_host(hosts[0]):

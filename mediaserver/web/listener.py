@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import logging
+import sys
+import termios
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, cast
@@ -36,19 +39,25 @@ class ListenerStatistics:
     """A moment's view. ``stalled_closed`` and ``refused`` count since the start."""
 
     connections: int
+    unsent_bytes: int
+    """Handed over and not yet taken by the readers' side."""
     stalled_closed: int
     refused: int
 
 
 class WriteWatch:
-    """Finds transports whose write buffer did not get smaller for ``timeout_s``. No clock: it is swept.
+    """Finds transports that hold bytes of which the reader took none for ``timeout_s``. It is swept.
 
-    A buffer that holds exactly as much as at the last sweep made no progress: writers only add after the
-    reader has drained it.
+    What is on the way is counted with what waits here: a slow reader may take long over what the kernel has
+    already accepted. Exactly as much as at the last sweep means no progress, because writers only add
+    after their reader has made room.
     """
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(
+        self, timeout_s: float, on_the_way: Callable[[asyncio.Transport], int] | None = None
+    ) -> None:
         self._timeout_s = timeout_s
+        self._on_the_way = on_the_way or unacknowledged_bytes
         self._stuck: dict[asyncio.Transport, tuple[int, float]] = {}
 
     def add(self, transport: asyncio.Transport, now_s: float) -> None:
@@ -62,14 +71,33 @@ class WriteWatch:
     def __len__(self) -> int:
         return len(self._stuck)
 
+    @property
+    def unsent_bytes(self) -> int:
+        """What all buffers hold together."""
+        return sum(transport.get_write_buffer_size() for transport in self._stuck)
+
     def stalled(self, now_s: float) -> Iterator[asyncio.Transport]:
         """Transports that are to be aborted now. Call it every few seconds."""
         for transport, (size_bytes, since_s) in list(self._stuck.items()):
             pending_bytes = transport.get_write_buffer_size()
+            if pending_bytes:
+                pending_bytes += self._on_the_way(transport)
             if pending_bytes == 0 or pending_bytes != size_bytes:
                 self._stuck[transport] = (pending_bytes, now_s)
             elif now_s - since_s >= self._timeout_s:
                 yield transport
+
+
+def unacknowledged_bytes(transport: asyncio.Transport) -> int:
+    """What the kernel holds of this connection and the peer has not acknowledged (tcp(7), SIOCOUTQ)."""
+    sock = transport.get_extra_info("socket")
+    if sock is None:
+        return 0
+    try:
+        answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+    except OSError:
+        return 0
+    return int.from_bytes(answer, sys.byteorder)
 
 
 class Connection(web.RequestHandler):
@@ -124,6 +152,14 @@ class Connection(web.RequestHandler):
         response = problem.response()
         response.force_close()
         return response
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """aiohttp's own 404, for targets that are no path (``*``, ``host:port``), in our words."""
+        if isinstance(resp, web.HTTPException):
+            resp = Problem(404, "not_found", "There is nothing here.").response()
+        return await super().finish_response(request, resp, start_time)
 
 
 class Listener:
@@ -213,7 +249,9 @@ class Listener:
         self._watch.discard(transport)
 
     def statistics(self) -> ListenerStatistics:
-        return ListenerStatistics(len(self._watch), self._stalled_closed, self._refused)
+        return ListenerStatistics(
+            len(self._watch), self._watch.unsent_bytes, self._stalled_closed, self._refused
+        )
 
     async def _sweep(self) -> None:
         while True:

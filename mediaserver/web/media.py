@@ -301,7 +301,7 @@ class LiveDelivery:
                 summary=summary if not prefix else f"{summary}, of a private stream",
                 tag="live",
                 needs=Needs.VIEW,
-                answers={200: answer},
+                answers={200: answer} | ({206: _SLICE} if 416 in problems else {}) | {304: _UNCHANGED},
                 query=query,
                 problems=frozenset({401, 404} | ({403} if prefix else set()) | problems),
                 media=True,
@@ -310,6 +310,8 @@ class LiveDelivery:
         ]
 
 
+_SLICE: Final = Answer("The range that was asked for.", content_type="application/octet-stream")
+_UNCHANGED: Final = Answer("The client has it already.")
 _DECIMAL: Final = {"type": "integer", "minimum": 0, "maximum": 2**64 - 1}
 SESSION_PARAMETER: Final = Parameter(
     "session",

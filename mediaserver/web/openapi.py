@@ -34,6 +34,7 @@ def document(routes: Sequence[Route], *, version: str) -> dict[str, Any]:
     bodies.append(ProblemDetails)
     unique = list(dict.fromkeys(bodies))
     schemas, components = msgspec.json.schema_components(unique, ref_template=_TEMPLATE)
+    _for_ecma(components)
     schema_of = dict(zip(unique, schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -57,6 +58,16 @@ def document(routes: Sequence[Route], *, version: str) -> dict[str, Any]:
             },
         },
     }
+
+
+def _for_ecma(schema: Any) -> None:
+    """Patterns as JSON Schema has them: its regular expressions are ECMA-262's, which know no ``\\Z``."""
+    if isinstance(schema, dict):
+        pattern = schema.get("pattern")
+        if isinstance(pattern, str) and pattern.endswith(r"\Z"):
+            schema["pattern"] = f"{pattern[:-2]}$"
+    for member in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        _for_ecma(member)
 
 
 def _operation(route: Route, schema_of: Mapping[Any, Any]) -> dict[str, Any]:

@@ -16,6 +16,9 @@ from aiohttp import web
 
 log = logging.getLogger(__name__)
 
+SERVER = "mediaserver"
+"""What we say we are: no versions, neither ours nor of what we stand on."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -73,7 +76,11 @@ class Problem(Exception):
             status=self.status,
             body=msgspec.json.encode(self.details()),
             content_type="application/problem+json",
-            headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},
+            headers={
+                "Cache-Control": "no-store",
+                "X-Content-Type-Options": "nosniff",
+                "Server": SERVER,
+            },
         )
         if self.status == 401:
             # RFC 9110, 15.5.2: "The server generating a 401 response MUST send a WWW-Authenticate header".

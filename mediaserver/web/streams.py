@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct, UnsetType
 from mediaserver.live.records import LadderSetting, StreamChanges, Visibility
 from mediaserver.live.states import StreamState
 from mediaserver.web.auth import Gate
-from mediaserver.web.bodies import Page, json_response, paginate, read_json
+from mediaserver.web.bodies import json_response, paginate, read_json
 from mediaserver.web.client import Links
 from mediaserver.web.media import NAME, is_public
 from mediaserver.web.problems import Problem, forbidden, not_found, unauthenticated
@@ -92,6 +92,14 @@ class StreamView(Struct, frozen=True, kw_only=True):
     """In the answer of the making call only."""
 
 
+class StreamPage(Struct, frozen=True):
+    """A piece of the list."""
+
+    items: list[StreamView]
+    next: str | None
+    """The cursor of the following page, null on the last one."""
+
+
 class PublishKey(Struct, frozen=True):
     """A new key, shown this once."""
 
@@ -152,7 +160,7 @@ class StreamsApi:
         ]
         rows, following = paginate(request, visible, lambda stream: stream.name)
         items = [self._view(request, stream, manages=_manages(holder, stream.name)) for stream in rows]
-        return json_response(Page(items, following))
+        return json_response(StreamPage(items, following))
 
     async def new_key(self, request: web.Request) -> web.StreamResponse:
         """A new publish key; the old one stops working at once."""
@@ -230,7 +238,7 @@ class StreamsApi:
                 tag=_TAG,
                 needs=Needs.VIEW,
                 query=_PAGE_PARAMETERS,
-                answers={200: Answer("A page of them.", Page[StreamView])},
+                answers={200: Answer("A page of them.", StreamPage)},
                 problems=frozenset({401, 422}),
             ),
             Route(

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
 
 from mediaserver.live.output import PlaylistRefused, RenditionOutput
+from mediaserver.live.records import StreamRecord
 from mediaserver.live.states import StreamState
 from mediaserver.live.stream import StreamStatistics
 from mediaserver.live.viewers import Viewers
@@ -22,20 +27,18 @@ OPERATOR_TOKEN = "operator-token-of-the-tests"
 PROGRAM_TIME_S = 1_750_000_000.0
 
 
-@dataclass(frozen=True)
-class FakeRecord:
-    name: str
-    title: str = ""
-    visibility: str = "public"
-    ladder: object = "auto"
-    record: bool = False
-    dvr_s: float = 0.0
+def record_of(name: str, **fields: Any) -> StreamRecord:
+    return StreamRecord(
+        name=name, key_hash="", created_at=PROGRAM_TIME_S, updated_at=PROGRAM_TIME_S, **fields
+    )
 
 
 class FakeStream:
     """Two renditions, ``720p`` and ``audio``; the test adds parts."""
 
-    def __init__(self, record: FakeRecord, *, config: WindowConfig = CONFIG, epoch: str = "e1a2b3c4") -> None:
+    def __init__(
+        self, record: StreamRecord, *, config: WindowConfig = CONFIG, epoch: str = "e1a2b3c4"
+    ) -> None:
         self.record = record
         self.name = record.name
         self.state = StreamState.LIVE
@@ -44,7 +47,7 @@ class FakeStream:
         self.viewers = Viewers(15.0)
         self.poster: bytes | None = None
         self.poster_etag: str | None = None
-        self.bytes_out = 0
+        self.broadcast = None
         self.part_target_s = config.part_target_s
         self.broken = False
         self.now_s = 0.0
@@ -136,7 +139,6 @@ class FakeStream:
             started_at=self.started_at,
             viewers=self.viewers.count(0.0),
             input_bps=1_000_000.0,
-            bytes_out=self.bytes_out,
             dropped_units=0,
             gap_segments=0,
             waiting_requests=self.waiting,
@@ -153,7 +155,7 @@ class FakeRegistry:
         self.lookups = 0
 
     def add(self, name: str, **fields: object) -> FakeStream:
-        stream = FakeStream(FakeRecord(name, **fields))  # type: ignore[arg-type]
+        stream = FakeStream(record_of(name, **fields))
         self._streams[name] = stream
         return stream
 
@@ -167,9 +169,8 @@ class FakeRegistry:
     async def create_or_update(self, name, changes):  # type: ignore[no-untyped-def]
         created = name not in self._streams
         stream = self._streams.get(name) or self.add(name)
-        told = {key: value for key in ("title", "visibility", "ladder", "record", "dvr_s")
-                if (value := getattr(changes, key)) is not None}  # fmt: skip
-        stream.record = replace(stream.record, **told)
+        told = {key: value for key, value in msgspec.structs.asdict(changes).items() if value is not UNSET}
+        stream.record = msgspec.structs.replace(stream.record, **told)
         return stream.record, f"key-{next(self._keys)}" if created else None, created
 
     async def new_key(self, name: str) -> str:
