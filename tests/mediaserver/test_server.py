@@ -200,12 +200,12 @@ def _token_of(process: subprocess.Popen[str]) -> bytes:
 
 
 def _wait_until_closed(port: int) -> None:
-    """Until nobody listens there any more: the drain has begun."""
+    """Until nobody listens there any more (refused, or reset in between): the drain has begun."""
     while True:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5):
                 pass
-        except ConnectionRefusedError:
+        except ConnectionError:
             return
 
 
