@@ -325,6 +325,7 @@ class MediaWindow:
 
     def add_gap_segment(self, duration_s: float, now_s: float, program_time_s: float | None = None) -> None:
         """A whole segment of nothing, as gap parts of equal length (a low-latency player counts parts)."""
+        self._check(duration_s)
         self.end_segment(now_s)
         count = max(1, math.ceil(microseconds(duration_s) / self.config.part_target_us))
         for _ in range(count):
@@ -359,10 +360,7 @@ class MediaWindow:
         now_s: float,
         program_time_s: float | None,
     ) -> Position:
-        if self._ended:
-            raise WindowError("the stream has ended")
-        if not duration_s > 0 or not math.isfinite(duration_s):
-            raise WindowError(f"a part of {duration_s} s")
+        self._check(duration_s)
         segment = self._open or self._begin(program_time_s)
         position = Position(segment.msn, len(segment.parts))
         name = self.part_name(position)
@@ -377,6 +375,12 @@ class MediaWindow:
             self._overlong_parts += 1
         self._changed(now_s)
         return position
+
+    def _check(self, duration_s: float) -> None:
+        if self._ended:
+            raise WindowError("the stream has ended")
+        if not 0 < duration_s < math.inf:
+            raise WindowError(f"media of {duration_s} s")
 
     def _begin(self, program_time_s: float | None) -> Segment:
         previous = self._newest
