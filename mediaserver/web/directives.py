@@ -61,7 +61,8 @@ def parse_directives(raw_query: str) -> Directives:
         seen[name] = value
     msn = _decimal_integer("_HLS_msn", seen.get("_HLS_msn"))
     part = _decimal_integer("_HLS_part", seen.get("_HLS_part"))
-    # 6.2.5.2: "If the _HLS_part directive is present without _HLS_msn … the Server MUST respond 400".
+    # 6.2.5.2: "If the Playlist URI contains an _HLS_part directive but no _HLS_msn directive, the Server
+    # MUST return Bad Request, such as HTTP 400."
     if part is not None and msn is None:
         raise DirectiveError("_HLS_part", "_HLS_part needs _HLS_msn.")
     skip = seen.get("_HLS_skip")

@@ -89,9 +89,10 @@ class LiveDelivery:
         )
 
     async def media(self, request: web.Request) -> web.StreamResponse:
-        """An init segment, a segment or a part. One that a playlist hints at is held until it is whole:
+        """An init segment, a segment or a part. One that a playlist hints at is held until it is whole.
 
-        RFC 8216bis, 6.2.6: the server "MUST NOT begin transmitting the resource" before all of it is there.
+        RFC 8216bis, 6.2.6: "the server MUST refrain from transmitting any bytes belonging to a Partial
+        Segment until all bytes of that Partial Segment can be transmitted at the full speed of the link".
         """
         stream = self._stream(request)
         name = request.match_info["name"]

@@ -70,7 +70,7 @@ def requested_slice(headers: Mapping[str, str], size: int, etag: str) -> Slice |
         return Whole.ALL
     if_range = headers.get("If-Range")
     # 13.1.5: "A client MUST NOT generate an If-Range header field containing an entity tag that is marked
-    # as weak", and a date cannot match what has none.
+    # as weak." A date cannot match what has no Last-Modified.
     if if_range is not None and if_range.strip() != etag:
         return Whole.ALL
     unit = _RANGE_UNIT.fullmatch(value.strip())
@@ -86,8 +86,9 @@ def requested_slice(headers: Mapping[str, str], size: int, etag: str) -> Slice |
         return Slice(max(0, size - length), size - 1)
     first = int(found[1])
     last = size - 1 if found[2] is None else int(found[2])
-    # 14.1.1: "An int-range is invalid if the last-pos value is present and less than first-pos. … A
-    # recipient of a Range header field with an invalid … MUST ignore" it.
+    # 14.1.1: "An int-range is invalid if the last-pos value is present and less than first-pos." 14.2: "A
+    # server that supports range requests MAY ignore or reject a Range header field that contains an invalid
+    # ranges-specifier".
     if found[2] is not None and last < first:
         return Whole.ALL
     if first >= size:

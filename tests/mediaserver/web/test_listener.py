@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import socket
 
 import pytest
@@ -146,6 +147,56 @@ async def test_unknown_names_leave_no_trace(door: Door) -> None:
     answer = await send(door, request + b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     assert answer.count(b"HTTP/1.1 404") == 2_000
     assert door.registry.all() == []
+
+
+async def test_random_targets_never_break_anything(door: Door, caplog: pytest.LogCaptureFixture) -> None:
+    door.registry.add("show").add_segment()
+    chance = random.Random(20261121)
+    words = [
+        "live",
+        "show",
+        "720p",
+        "media.m3u8",
+        "t",
+        "api",
+        "v1",
+        "streams",
+        "watch",
+        "assets",
+        "..",
+        ".",
+        "",
+    ]
+    words += [
+        "_HLS_msn=1",
+        "%2e%2e",
+        "%00",
+        "%ff",
+        "\\",
+        "a" * 300,
+        ";",
+        "{",
+        "*",
+        "@",
+        ":",
+        "%",
+        "%zz",
+        "[",
+        "~",
+    ]
+    for _ in range(400):
+        target = "".join(
+            chance.choice(["/", "/", "?", "&", "=", "#"]) + chance.choice(words)
+            for _ in range(chance.randint(1, 8))
+        )
+        method = chance.choice(["GET", "HEAD", "PUT", "DELETE", "POST", "OPTIONS", "PATCH"])
+        answer = await send(
+            door, f"{method} /{target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode()
+        )
+        assert answer.startswith(b"HTTP/1.1 "), (target, answer[:100])
+        # 503: the pages are not built here.
+        assert answer[9:12] < b"500" or answer[9:12] == b"503", (target, answer[:100])
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 class FakeTransport:
