@@ -80,6 +80,7 @@ class LiveJob:
     max_lag_s: float | None = MAX_LAG_S
     """Units that wait longer in the child are dropped up to the next sync unit. None: never (files)."""
     hang_s: float = HANG_S
+    """A child that takes nothing for so long is killed. At least 1: it reports twice a second."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,8 +38,8 @@ EXIT_FAILED: Final = 3
 
 def say(line: str) -> None:
     """One line for the log, printable whatever a bitstream put into it."""
-    text = line.encode("ascii", "backslashreplace").decode()
-    sys.stderr.write(text.replace("\n", " ")[:400] + "\n")
+    text = "".join(character if " " <= character <= "~" else "?" for character in line[:400])
+    sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
 

@@ -89,6 +89,10 @@ class VideoDecoder:
 
     def decode(self, unit: AccessUnit) -> list[VideoFrame]:
         """The pictures that come out, in presentation order, pts in the unit's timescale."""
+        if not unit.payload:
+            # FFmpeg takes an empty packet for the end of the stream, and nothing after it.
+            self.damage.note(ValueError("an empty unit"))
+            return []
         packet = av.Packet(unit.payload)
         packet.time_base = Fraction(1, unit.timescale)
         packet.pts, packet.dts, packet.duration = unit.pts, unit.dts, unit.duration
@@ -131,6 +135,9 @@ class AudioDecoder:
 
     def decode(self, unit: AccessUnit) -> list[AudioFrame]:
         """The samples that come out; pts in the unit's timescale."""
+        if not unit.payload:  # As above: no end of the stream.
+            self.damage.note(ValueError("an empty unit"))
+            return []
         packet = av.Packet(unit.payload)
         packet.time_base = Fraction(1, unit.timescale)
         packet.pts = packet.dts = unit.pts
