@@ -324,13 +324,21 @@ class MediaWindow:
         self._changed(now_s)
 
     def add_gap_segment(self, duration_s: float, now_s: float, program_time_s: float | None = None) -> None:
-        """A whole segment of nothing, as gap parts of equal length (a low-latency player counts parts)."""
+        """A whole segment of nothing, as gap parts of equal length (a low-latency player counts parts).
+
+        What is longer than the target duration becomes several: EXTINF must keep to it, media or not.
+        """
         self._check(duration_s)
         self.end_segment(now_s)
-        count = max(1, math.ceil(microseconds(duration_s) / self.config.part_target_us))
-        for _ in range(count):
-            self.add_gap_part(duration_s=duration_s / count, now_s=now_s, program_time_s=program_time_s)
-        self.end_segment(now_s)
+        segments = math.ceil(microseconds(duration_s) / self.config.target_duration_us) or 1
+        parts = math.ceil(microseconds(duration_s / segments) / self.config.part_target_us) or 1
+        for _ in range(segments):
+            for _ in range(parts):
+                self.add_gap_part(
+                    duration_s=duration_s / segments / parts, now_s=now_s, program_time_s=program_time_s
+                )
+            self.end_segment(now_s)
+            program_time_s = None
 
     def end(self) -> None:
         """The stream is over: EXT-X-ENDLIST. An open segment is closed first."""

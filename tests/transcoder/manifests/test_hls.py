@@ -400,6 +400,19 @@ class TestGaps:
         assert all(part.gap for part in segment.parts)
         assert live.window.lookup(segment.uri) is None
 
+    def test_gap_longer_than_the_target_duration_becomes_several_segments(self) -> None:
+        live = Live()
+        live.segment()
+        live.window.add_gap_segment(9.0, live.now_s, live.unix_s)
+        gaps = live.playlist().segments[1:]
+        assert [str(segment.duration) for segment in gaps] == ["3.000000"] * 3
+        assert [segment.program_time for segment in gaps] == [
+            "2023-11-14T22:13:22.000Z",
+            "2023-11-14T22:13:25.000Z",
+            "2023-11-14T22:13:28.000Z",
+        ]
+        assert live.window.statistics().overlong_segments == 0
+
     def test_gap_segment_closes_what_is_open(self) -> None:
         live = Live()
         live.parts(3)
