@@ -260,22 +260,15 @@ class LiveDelivery:
 
     def _rows(self, prefix: str) -> list[Route]:
         playlist = Answer("The playlist.", content_type=PLAYLIST_TYPE)
+        # Most wanted first: aiohttp tries them in this order.
         calls = [
-            (
-                "master.m3u8",
-                self.master_playlist,
-                "Multivariant playlist",
-                playlist,
-                (SESSION_PARAMETER,),
-                {400},
-            ),
             (
                 "{rendition}/media.m3u8",
                 self.media_playlist,
                 "Media playlist of a rendition, with blocking reload and delta updates",
                 playlist,
                 DIRECTIVES,
-                {400, 503},
+                {400, 412, 503},
             ),
             (
                 "{rendition}/{name}",
@@ -284,6 +277,14 @@ class LiveDelivery:
                 Answer("The bytes.", content_type="video/mp4"),
                 (),
                 {412, 416, 503},
+            ),
+            (
+                "master.m3u8",
+                self.master_playlist,
+                "Multivariant playlist",
+                playlist,
+                (SESSION_PARAMETER,),
+                {400, 412},
             ),
             (
                 "poster.jpg",
