@@ -1,14 +1,13 @@
 """Whether a playlist request is answered now, later or never: a pure decision (RFC 8216bis 6.2.5).
 
-The shell parses the query with :func:`decimal_integer`, asks :func:`decide`, and on :class:`Wait` waits for
-the window's next version and asks again, for at most ``config.block_limit_s``; then it answers 503.
+The shell parses the query, asks :func:`decide`, and on :class:`Wait` waits for the window's next version and
+asks again, for at most ``config.block_limit_s``; then it answers 503.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from transcoder.manifests.duration import US_PER_S
 from transcoder.manifests.window import MediaWindow
@@ -42,17 +41,6 @@ class Refuse:
 
     status: int
     reason: str
-
-
-_LARGEST: Final = 2**64 - 1
-
-
-def decimal_integer(text: str) -> int | None:
-    """A decimal-integer (RFC 8216bis 4.2: "0 to 2^64-1", digits only); None where ``text`` is none."""
-    if not 1 <= len(text) <= 20 or not (text.isascii() and text.isdigit()):
-        return None
-    number = int(text)
-    return number if number <= _LARGEST else None
 
 
 def decide(window: MediaWindow, msn: int | None, part: int | None, skip: str | None) -> Serve | Wait | Refuse:

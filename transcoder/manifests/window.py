@@ -154,10 +154,6 @@ class MediaWindow:
         return self._segments
 
     @property
-    def segment_count(self) -> int:
-        return len(self._segments)
-
-    @property
     def open_segment(self) -> Segment | None:
         """The segment that still grows, once it has a part. Read only."""
         return self._open
@@ -210,15 +206,6 @@ class MediaWindow:
         the duration of the Playlist file at the time of removal".
         """
         return self._listed_us / US_PER_S
-
-    def part_count(self, msn: int) -> int | None:
-        """How many parts a listed segment has, its tags listed or not; None where it is not listed."""
-        if self._open is not None and msn == self._open.msn:
-            return len(self._open.parts)
-        index = msn - self._first_msn
-        if 0 <= index < len(self._segments):
-            return len(self._segments[index].parts)
-        return None
 
     def part_name(self, position: Position) -> str:
         return f"{self.epoch}-{position.msn}.{position.part}.m4s"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.transcoder.manifests.live import CONFIG, Live
 from transcoder.manifests.config import WindowConfig
-from transcoder.manifests.reload import Refuse, Serve, Skip, Wait, decide, decimal_integer, is_met
+from transcoder.manifests.reload import Refuse, Serve, Skip, Wait, decide, is_met
 from transcoder.manifests.window import MediaWindow
 
 NOW = Serve(None)
@@ -193,27 +193,3 @@ def test_a_decision_never_turns_from_waiting_into_refusing(live: Live) -> None:
             if isinstance(decision, Serve):
                 waiting.discard(pair)
     assert not waiting
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("0", 0),
-        ("007", 7),
-        ("18446744073709551615", 2**64 - 1),
-        ("18446744073709551616", None),
-        ("", None),
-        ("-1", None),
-        ("+1", None),
-        (" 1", None),
-        ("1.0", None),
-        ("1e3", None),
-        ("0x10", None),
-        ("1_0", None),
-        ("\u0663", None),
-        ("²", None),
-        ("9" * 5000, None),
-    ],
-)
-def test_decimal_integer(text: str, number: int | None) -> None:
-    assert decimal_integer(text) == number

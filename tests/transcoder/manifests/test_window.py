@@ -432,14 +432,6 @@ def test_position_is_none_before_the_first_part() -> None:
     assert window.hint == Position(0, 0)
 
 
-def test_part_count_knows_listed_segments_and_the_open_one() -> None:
-    live = Live()
-    live.segments(30)
-    live.parts(3)
-    window = live.window
-    assert [window.part_count(msn) for msn in (0, window.first_msn, 30, 31)] == [None, 8, 3, None]
-
-
 def test_statistics_count_what_is_held() -> None:
     live = Live()
     live.segment(parts=2)
