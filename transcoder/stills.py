@@ -99,12 +99,14 @@ class StillMaker:
             async with asyncio.timeout(self._deadline_s):
                 picture = await self._ask(child, track, unit)
             finished = True
-        except TimeoutError:
+        except TimeoutError:  # Is an OSError too.
             raise StillFailed(f"not made within {self._deadline_s:g} s") from None
         except ChildGone:
             raise StillFailed("the child ended over it") from None
         except FramingError as error:
             raise StillFailed(f"the child spoke nonsense: {error}") from None
+        except OSError as error:
+            raise StillFailed(f"no child could be started: {error}") from None
         finally:
             # After a question without its answer, the next answer would be the wrong one.
             if not finished:

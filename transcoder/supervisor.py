@@ -263,7 +263,10 @@ class LiveWorker:
 
     async def _serve_one_child(self) -> str:
         """Start a child and listen to it until it ends; why it ended."""
-        child = await Child.spawn("live", f"stream {self._job.stream}")
+        try:
+            child = await Child.spawn("live", f"stream {self._job.stream}")
+        except OSError as error:
+            return f"it could not be started: {error}"
         now_s = self._clock()
         session = _Session(child, {kind: HangWatch(now_s) for kind in Kind}, skipping=set(self._wanted))
         watcher: asyncio.Task[None] | None = None
