@@ -28,6 +28,8 @@ const retries = (maxNumRetry: number) => ({ maxNumRetry, retryDelayMs: 200, maxR
 
 function configuration(session: string, start_target_s: number): Partial<HlsConfig> {
   return {
+    // For reports of trouble: `?debug` writes what hls.js does to the console.
+    debug: new URLSearchParams(location.search).has('debug'),
     lowLatencyMode: true,
     // In place of PART-HOLD-BACK, which is three parts. The rate is ours (steering.ts), so theirs stays 1.
     liveSyncDuration: start_target_s,

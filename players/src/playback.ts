@@ -44,7 +44,7 @@ export interface Statistics {
 const TICK_MS = 100;
 /** The edge is carried on by the clock between playlists, but no further than this. */
 const LONGEST_AGE_S = 2;
-const FROZEN_S = 6;
+const FROZEN_S = 4;
 const STARTING_S = 12;
 const STEP_S = 5;
 const SETTLE_MS = 3000;
@@ -64,7 +64,7 @@ export class Playback extends EventTarget {
   #following = true;
   #user_paused = false;
   #muted_by_browser = false;
-  #started_ms = 0;
+  #opened_ms = 0;
   #first_frame_ms: number | null = null;
   #picture = false;
   #moved_at_ms = 0;
@@ -90,6 +90,7 @@ export class Playback extends EventTarget {
     this.#masterUrl = masterUrl;
     this.#session = session;
     this.#listen();
+    this.#awaitPicture();
   }
 
   get phase(): Phase {
@@ -132,6 +133,7 @@ export class Playback extends EventTarget {
   start(): void {
     if (this.#wanted) return;
     this.#wanted = true;
+    if (Number.isNaN(this.#opened_ms)) this.#opened_ms = performance.now();
     this.#following = true;
     this.#user_paused = false;
     this.#recovery.reset();
@@ -141,7 +143,9 @@ export class Playback extends EventTarget {
 
   /** Lets go of the media. */
   stop(): void {
+    if (!this.#wanted) return;
     this.#wanted = false;
+    this.#opened_ms = Number.NaN;
     clearInterval(this.#tick);
     clearTimeout(this.#mend);
     this.#release();
@@ -239,12 +243,8 @@ export class Playback extends EventTarget {
   #begin(): void {
     clearTimeout(this.#mend);
     this.#release();
-    const opened = this.#restarts === 0 && this.#started_ms === 0;
-    this.#started_ms = performance.now();
-    this.#moved_at_ms = this.#started_ms;
+    this.#moved_at_ms = performance.now();
     this.#setPhase('loading');
-    const since_ms = opened ? 0 : this.#started_ms;
-    if (this.#first_frame_ms === null) this.#awaitPicture(since_ms);
     if (hlsWorksHere()) {
       this.#hls = makeHls(this.video, this.#masterUrl, this.#session, {
         start_target_s: this.#steering.target_s,
@@ -295,10 +295,11 @@ export class Playback extends EventTarget {
     }
   }
 
-  #awaitPicture(since_ms: number): void {
+  /** Once: from opening the page, or from the (last) start for a stream that began later. */
+  #awaitPicture(): void {
     if (!('requestVideoFrameCallback' in this.video)) return;
     this.video.requestVideoFrameCallback(() => {
-      this.#first_frame_ms ??= performance.now() - since_ms;
+      this.#first_frame_ms ??= performance.now() - this.#opened_ms;
     });
   }
 

@@ -5,8 +5,6 @@ import { Poller } from './poll.ts';
 
 const LIVE_MS = 10_000;
 const WAITING_MS = 3_000;
-/** A name that does not exist may be made later, but hardly this second. */
-const MISSING_MS = 10_000;
 
 /** How long to wait before asking again. */
 export function pauseFor_ms(known: Known): number {
@@ -15,10 +13,10 @@ export function pauseFor_ms(known: Known): number {
       return LIVE_MS;
     case 'starting':
       return 1_000;
-    case 'missing':
     case 'private':
+      return LIVE_MS;
+    case 'missing':
     case 'ended':
-      return MISSING_MS;
     case 'offline':
     case 'interrupted':
     case 'asking':

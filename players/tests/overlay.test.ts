@@ -45,7 +45,7 @@ describe('following the state', () => {
     expect(pauseFor_ms('starting')).toBeLessThanOrEqual(1000);
     expect(pauseFor_ms('offline')).toBeLessThanOrEqual(3000);
     expect(pauseFor_ms('live')).toBe(10_000);
-    expect(pauseFor_ms('missing')).toBeGreaterThanOrEqual(10_000);
+    expect(pauseFor_ms('private')).toBeGreaterThanOrEqual(10_000);
   });
 
   it('tells a stream’s errors from the server’s', () => {
