@@ -46,7 +46,12 @@ class SyncCutter:
         self._max_s = max_segment_s
         self._last_cut_s: float | None = None
         self._last_sync_s: float | None = None
+        self._soon = False
         self._gops_s: deque[float] = deque(maxlen=REGULAR_GOPS)
+
+    def cut_soon(self) -> None:
+        """The next sync point is a cut, however early: a format has changed."""
+        self._soon = True
 
     def see(self, unit: AccessUnit) -> list[float] | LongGop:
         """Take the leader's next unit; answer the cut instants (pts, seconds) that it makes known."""
@@ -58,7 +63,8 @@ class SyncCutter:
         if self._last_sync_s is not None:
             self._gops_s.append(now_s - self._last_sync_s)
         self._last_sync_s = now_s
-        if self._last_cut_s is None or self._takes(now_s - self._last_cut_s):
+        if self._last_cut_s is None or self._soon or self._takes(now_s - self._last_cut_s):
+            self._soon = False
             self._last_cut_s = now_s
             return [now_s]
         return []
@@ -83,6 +89,9 @@ class GridCutter:
         self._target_s = target_s
         self._not_before_s = not_before_s
         self._next_s: float | None = None
+
+    def cut_soon(self) -> None:
+        """The next cut that is announced is soon enough: cuts that were announced stay."""
 
     def see(self, unit: AccessUnit) -> list[float] | LongGop:
         """Take the leader's next unit; answer the cut instants (pts, seconds) that it makes known."""

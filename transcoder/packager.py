@@ -41,6 +41,13 @@ class PackagerConfig:
     """Unix time of the stream timeline's zero."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    time_s: float
+    discontinuity: bool
+    """The same in all renditions: RFC 8216bis 6.2.4 asks for matching discontinuity sequences."""
+
+
 class RenditionPackager:
     """One rendition: collects units into parts and writes them into its window."""
 
@@ -49,7 +56,9 @@ class RenditionPackager:
         self._config = config
         self._track: Track | None = None
         self._offset_ticks = 0
-        self._cuts: deque[float] = deque()
+        self._cuts: deque[_Cut] = deque()
+        self._waits_for_break = False
+        """The format has changed: nothing may follow but behind a discontinuity."""
         self._segment_open = False
         self._held: AccessUnit | None = None
         self._samples: list[Sample] = []
@@ -65,24 +74,26 @@ class RenditionPackager:
     def track(self) -> Track | None:
         return self._track
 
-    def set_track(self, track: Track, now_s: float) -> None:
-        """Announce the format, or a new one: a discontinuity at the next segment."""
+    def set_track(self, track: Track, now_s: float) -> bool:
+        """Announce the format. True: it is another than before, so a discontinuity must follow."""
         if track == self._track:
-            return
-        if self._track is not None:
+            return False
+        changed = self._track is not None
+        if changed:
             self.end_segment(now_s)
-            self.window.discontinuity()
+            self._waits_for_break = True
         self._track = track
         self._offset_ticks = round(self._config.offset_s * track.timescale)
         self._frame_ticks = round(track.timescale / track.frame_rate) if track.frame_rate else 0
         self.window.set_init(init_segment(track))
+        return changed
 
-    def cut_at(self, time_s: float, now_s: float) -> None:
+    def cut_at(self, time_s: float, now_s: float, *, discontinuity: bool = False) -> None:
         """The next segment starts at the first unit (sync unit, for pictures) with pts >= ``time_s``."""
-        self._cuts.append(time_s)
+        self._cuts.append(_Cut(time_s, discontinuity))
         if len(self._cuts) > MAX_LAG_SEGMENTS:
             self.end_segment(now_s)
-            self._add_gap(self._cuts.popleft(), self._cuts[0], now_s)
+            self._add_gap(self._cuts.popleft(), self._cuts[0].time_s, now_s)
 
     def push(self, unit: AccessUnit, now_s: float) -> None:
         """Take the next unit in decoding order."""
@@ -113,9 +124,9 @@ class RenditionPackager:
     def level(self, end_s: float, now_s: float) -> None:
         """The publication is over at ``end_s``: close what is open; gaps for segments that never came."""
         self.end_segment(now_s)
-        while self._cuts and self._cuts[0] < end_s - CUT_TOLERANCE_S:
-            start_s = self._cuts.popleft()
-            self._add_gap(start_s, min(self._cuts[0], end_s) if self._cuts else end_s, now_s)
+        while self._cuts and self._cuts[0].time_s < end_s - CUT_TOLERANCE_S:
+            cut = self._cuts.popleft()
+            self._add_gap(cut, min(self._cuts[0].time_s, end_s) if self._cuts else end_s, now_s)
         self._cuts.clear()
 
     def _settle(self, next_dts: int | None) -> None:
@@ -142,22 +153,31 @@ class RenditionPackager:
         )
 
     def _begins_segment(self, unit: AccessUnit) -> bool:
-        if not self._cuts or unit.pts_s < self._cuts[0] - CUT_TOLERANCE_S:
+        reached = [cut for cut in self._cuts if unit.pts_s >= cut.time_s - CUT_TOLERANCE_S]
+        if not reached or (self._waits_for_break and not any(cut.discontinuity for cut in reached)):
             return False
         return unit.sync or unit.codec.kind is Kind.AUDIO
 
     def _enter_segment(self, unit: AccessUnit, now_s: float) -> None:
-        start_s = self._cuts.popleft()
-        while self._cuts and unit.pts_s >= self._cuts[0] - CUT_TOLERANCE_S:
-            self._add_gap(start_s, self._cuts[0], now_s)
-            start_s = self._cuts.popleft()
+        cut = self._cuts.popleft()
+        while self._cuts and unit.pts_s >= self._cuts[0].time_s - CUT_TOLERANCE_S:
+            self._add_gap(cut, self._cuts[0].time_s, now_s)
+            cut = self._cuts.popleft()
+        self._pass(cut)
         self._segment_open = True
         self._part_is_first = True
 
-    def _add_gap(self, start_s: float, end_s: float, now_s: float) -> None:
-        program_time_s = self._config.program_origin_s + self._config.offset_s + start_s
-        self.window.add_gap_segment(max(0.001, end_s - start_s), now_s, program_time_s)
+    def _add_gap(self, cut: _Cut, end_s: float, now_s: float) -> None:
+        self._pass(cut)
+        program_time_s = self._config.program_origin_s + self._config.offset_s + cut.time_s
+        self.window.add_gap_segment(max(0.001, end_s - cut.time_s), now_s, program_time_s)
         self.gap_segments += 1
+
+    def _pass(self, cut: _Cut) -> None:
+        """The segment that is begun now is the one of this cut."""
+        if cut.discontinuity:
+            self.window.discontinuity()
+            self._waits_for_break = False
 
     def _is_part_full(self) -> bool:
         """Cut before crossing: would one more frame be longer than the part target?"""
@@ -217,6 +237,7 @@ class Packager:
         self._leader = leader
         self._passthrough = dict(passthrough)
         self._waiting: deque[AccessUnit] = deque()
+        self._discontinuity_due = False
         self._leader_dts_s: float | None = None
         self.published_s = 0.0
         """How far the leader has come, in seconds on the publication's timeline."""
@@ -225,12 +246,14 @@ class Packager:
     def set_source_track(self, track: Track, now_s: float) -> None:
         """A source track's format, for the rendition that passes it through."""
         if (name := self._passthrough.get(track.track_id)) is not None:
-            self.renditions[name].set_track(track, now_s)
+            self.set_rendition_track(name, track, now_s)
 
     def set_rendition_track(self, name: str, track: Track, now_s: float) -> None:
-        """The format that the worker's encoder of this rendition chose."""
-        if (rendition := self.renditions.get(name)) is not None:
-            rendition.set_track(track, now_s)
+        """The format of a rendition. Another than before is a discontinuity in all of them, at one cut."""
+        rendition = self.renditions.get(name)
+        if rendition is not None and rendition.set_track(track, now_s):
+            self._discontinuity_due = True
+            self._cutter.cut_soon()
 
     def push_source(self, unit: AccessUnit, now_s: float) -> Sequence[float]:
         """Take a unit of the source; answer newly known cuts (seconds on the publication's timeline).
@@ -246,7 +269,8 @@ class Packager:
                 cuts = seen
             for cut_s in cuts:
                 for rendition in self.renditions.values():
-                    rendition.cut_at(cut_s, now_s)
+                    rendition.cut_at(cut_s, now_s, discontinuity=self._discontinuity_due)
+                self._discontinuity_due = False
             self._leader_dts_s = unit.dts_s
             self.published_s = max(self.published_s, unit.pts_s)
             self._push_passthrough(unit, now_s)

@@ -159,6 +159,32 @@ def test_a_new_format_is_a_discontinuity_with_a_new_init() -> None:
     segments = list(rig.windows["source"].segments)
     assert segments[-1].discontinuity
     assert segments[-1].init is not segments[0].init
+    # RFC 8216bis 6.2.4: discontinuity sequences match in all renditions.
+    breaks = {
+        name: [segment.msn for segment in window.segments if segment.discontinuity]
+        for name, window in rig.windows.items()
+        if name != "720p"
+    }
+    assert breaks["source"] == breaks["audio"]
+
+
+def test_a_format_that_changes_again_before_the_cut_is_one_discontinuity() -> None:
+    rig = Rig()
+    rig.push(interleaved(3))
+    for level in ("0d", "0e"):
+        changed = AVCC.replace(bytes.fromhex("0164000c"), bytes.fromhex("016400" + level))
+        rig.packager.set_source_track(track_from_config(1, Codec.H264, changed), 3.0)
+    rig.push(interleaved(7, start_frame=100))
+    assert sum(segment.discontinuity for segment in rig.windows["audio"].segments) == 1
+
+
+def test_a_changed_picture_is_cut_at_its_first_sync_point_however_early() -> None:
+    rig = Rig()
+    rig.push(interleaved(4.5))
+    changed = AVCC.replace(bytes.fromhex("0164000c"), bytes.fromhex("0164000d"))
+    rig.packager.set_source_track(track_from_config(1, Codec.H264, changed), 4.5)
+    cuts = rig.push([picture(n, gop=5) for n in range(115, 130)])
+    assert cuts[0] == 4.6
 
 
 def test_a_hole_in_the_source_makes_no_endless_part() -> None:
