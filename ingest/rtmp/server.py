@@ -161,6 +161,10 @@ class RtmpServer:
         self._connections[task] = connection
         try:
             await connection.run()
+        except asyncio.CancelledError:
+            # Only ``close`` cancels, and it waits for the end. Passed on, it would be logged as an error by
+            # the stream protocol of Python 3.11.
+            pass
         finally:
             del self._connections[task]
             self._per_address[address] -= 1
@@ -226,7 +230,7 @@ class _Connection:
             self._stop_reason = reason
             self._session.close(code, reason)
             self._end_publication(reason)
-            if self._deadline is not None:
+            if self._deadline is not None and not self._deadline.expired():
                 self._deadline.reschedule(asyncio.get_running_loop().time())
 
     async def _converse(self) -> str:
@@ -241,6 +245,8 @@ class _Connection:
                     await self._take(data)
         except TimeoutError:
             return self._timeout_reason()
+        finally:
+            self._deadline = None
 
     async def _take(self, data: bytes) -> None:
         now_s = time.monotonic()
@@ -258,13 +264,15 @@ class _Connection:
             self._rearm(now_s, self._limits.publish_s)
 
     def _rearm(self, since_s: float, seconds: float) -> None:
-        if self._deadline is not None:
+        if self._deadline is not None and self._stop_reason is None:
             loop = asyncio.get_running_loop()
             self._deadline.reschedule(loop.time() + seconds - (time.monotonic() - since_s))
 
     def _send(self) -> None:
         data = self._session.data_to_send()
         if data:
+            if self._writer.is_closing():
+                raise ConnectionResetError("the peer has closed the connection")
             self._writer.write(data)
             if self._writer.transport.get_write_buffer_size() > self._limits.unsent_bytes:
                 raise SessionError("peer does not read our answers")
@@ -358,6 +366,9 @@ class _Connection:
 
     async def _say_goodbye(self) -> None:
         """Get the last words out, then close; whoever does not take them is cut off."""
+        # uvloop raises RuntimeError for a write on a transport that the peer has closed under us.
+        if self._writer.is_closing():
+            return
         with contextlib.suppress(TimeoutError, ConnectionError, OSError):
             async with asyncio.timeout(self._limits.goodbye_s):
                 self._writer.write(self._session.data_to_send())

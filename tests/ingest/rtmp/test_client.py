@@ -1,0 +1,194 @@
+"""The publisher client against our session in memory, and against ffmpeg's own RTMP server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.rtmp import flv
+from ingest.rtmp.client import ClientError, ClientState, PublisherClient, PublishRejected, PublishUrl
+from ingest.rtmp.handshake import RANDOM_SIZE, Scheme
+from ingest.rtmp.message import UserControl, UserEvent, raw
+from ingest.rtmp.session import (
+    AudioReceived,
+    MetadataReceived,
+    PublishEnded,
+    PublishRequested,
+    ServerSession,
+    VideoReceived,
+)
+from transcoder.media import AccessUnit, Codec, Track
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("rtmp://h/live/mine?key=k", PublishUrl("h", 1935, False, "live", "mine?key=k")),
+        ("rtmps://h:444/live/mine", PublishUrl("h", 444, True, "live", "mine")),
+        ("rtmps://h/live/a/b", PublishUrl("h", 443, True, "live", "a/b")),
+        ("rtmp://[::1]:19/live/mine", PublishUrl("::1", 19, False, "live", "mine")),
+    ],
+)
+def test_urls(url: str, expected: PublishUrl) -> None:
+    assert PublishUrl.parse(url) == expected
+
+
+@pytest.mark.parametrize("url", ["http://h/live/secret", "rtmp://h/live", "rtmp:///live/secret", "secret"])
+def test_urls_that_are_none(url: str) -> None:
+    with pytest.raises(ValueError) as raised:
+        PublishUrl.parse(url)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_url_does_not_show_its_key() -> None:
+    assert "secret" not in repr(PublishUrl.parse("rtmp://h/live/mine?key=secret"))
+
+
+@pytest.mark.parametrize("scheme", [None, *Scheme])
+@pytest.mark.parametrize("chunk_size_bytes", [128, 4096, 65_536])
+def test_a_whole_publish(converse: Callable[..., Any], scheme: Scheme | None, chunk_size_bytes: int) -> None:
+    talk = converse(scheme=scheme, chunk_size_bytes=chunk_size_bytes)
+    talk.exchange()
+    assert talk.client.ready
+    assert talk.events[1] == PublishRequested("mine", "secret")
+    talk.client.send_metadata({"framerate": 25.0})
+    talk.client.send_track(Track(track_id=1, codec=Codec.H265, timescale=90_000, config=b"hvcC"))
+    talk.client.send_track(Track(track_id=2, codec=Codec.MP3, timescale=44_100))
+    picture = bytes(range(256)) * 300
+    talk.client.send_unit(AccessUnit(1, Codec.H265, 90_000, 12_600, 9_000, 0, True, picture, 0.0))
+    talk.client.send_unit(AccessUnit(2, Codec.MP3, 44_100, 4_410, 4_410, 1152, True, b"sound", 0.0))
+    talk.client.send_video(2**32 + 5, flv.Frame(Codec.AV1, b"late"))
+    talk.client.finish()
+    talk.client.finish()
+    talk.exchange()
+    assert talk.events[2:] == [
+        MetadataReceived({"framerate": 25.0}),
+        VideoReceived(0, flv.Config(Codec.H265, b"hvcC")),
+        VideoReceived(100, flv.Frame(Codec.H265, picture, 40, True)),
+        AudioReceived(100, flv.Frame(Codec.MP3, b"sound")),
+        VideoReceived(5, flv.Frame(Codec.AV1, b"late")),
+        PublishEnded("publisher sent FCUnpublish"),
+    ]
+    assert talk.client.state is ClientState.FINISHED
+    assert talk.client.units_sent == 2
+
+
+def test_the_servers_no_is_an_exception_with_its_code(converse: Callable[..., Any]) -> None:
+    talk = converse()
+    talk.on_request = lambda session: session.reject("NetStream.Publish.Denied", "wrong key")
+    with pytest.raises(PublishRejected, match="wrong key") as raised:
+        talk.exchange()
+    assert raised.value.code == "NetStream.Publish.Denied"
+
+
+def test_being_thrown_out_later(converse: Callable[..., Any]) -> None:
+    talk = converse()
+    talk.exchange()
+    talk.session.close("NetStream.Publish.Denied", "thrown out")
+    with pytest.raises(PublishRejected, match="thrown out"):
+        talk.exchange()
+
+
+def test_another_application(converse: Callable[..., Any]) -> None:
+    talk = converse("rtmp://host/other/mine")
+    talk.session.receive(talk.client.data_to_send())
+    talk.client.receive(talk.session.data_to_send())
+    talk.session.receive(talk.client.data_to_send())
+    with pytest.raises(Exception, match="another application"):
+        talk.session.next_event()
+    with pytest.raises(PublishRejected, match=r"Connect\.Rejected"):
+        talk.client.receive(talk.session.data_to_send())
+
+
+def test_pings_are_answered(converse: Callable[..., Any]) -> None:
+    talk = converse()
+    talk.exchange()
+    server: ServerSession = talk.session
+    ping = raw(UserControl(UserEvent.PING_REQUEST, b"\0\0\0\x05"), 2)
+    talk.client.receive(server._writer.write(ping))
+    assert talk.client.data_to_send().endswith(b"\x00\x07\0\0\0\x05")
+
+
+def test_media_before_ready_is_the_callers_fault(converse: Callable[..., Any]) -> None:
+    with pytest.raises(ValueError, match="not ready"):
+        converse().client.send_metadata({})
+
+
+def test_a_server_that_is_none() -> None:
+    client = PublisherClient(PublishUrl.parse("rtmp://h/live/x"), random=bytes(RANDOM_SIZE))
+    with pytest.raises(ClientError, match="not RTMP"):
+        client.receive(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+@pytest.mark.tools("ffmpeg", "ffprobe")
+async def test_ffmpegs_server_takes_it(tmp_path: Path) -> None:
+    """What we write is RTMP to somebody else too: ffmpeg listens, we publish, ffprobe counts."""
+    source = tmp_path / "source.flv"
+    await _run("ffmpeg", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=1", "-c:v", "libx264", "-bf", "2",
+               str(source))  # fmt: skip
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"rtmp://127.0.0.1:{port}/live/mine"
+    received = tmp_path / "received.flv"
+    server = await asyncio.create_subprocess_exec(
+        "ffmpeg", "-v", "error", "-listen", "1", "-i", url, "-c", "copy", str(received)
+    )
+    try:
+        async with asyncio.timeout(20):
+            reader, writer = await _connect(port)
+            client = PublisherClient(PublishUrl.parse(url), random=os.urandom(RANDOM_SIZE))
+            while not client.ready:
+                writer.write(client.data_to_send())
+                client.receive(await reader.read(65_536))
+            tags = _flv_tags(source.read_bytes())
+            for timestamp_ms, body in tags:
+                tag = flv.parse_video(body)
+                assert isinstance(tag, flv.Config | flv.Frame | flv.SequenceEnd)
+                client.send_video(timestamp_ms, tag)
+            client.finish()
+            writer.write(client.data_to_send())
+            await writer.drain()
+            writer.close()
+            await server.wait()
+    finally:
+        if server.returncode is None:
+            server.kill()
+            await server.wait()
+    probe = json.loads(await _run("ffprobe", "-count_packets", "-show_streams", "-of", "json", str(received)))
+    assert [(s["codec_name"], s["nb_read_packets"]) for s in probe["streams"]] == [("h264", "25")]
+
+
+async def _connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    while True:  # ffmpeg does not say when it listens; bounded by the caller's timeout
+        try:
+            return await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            await asyncio.sleep(0.02)
+
+
+async def _run(*command: str) -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        command[0], "-v", "error", *command[1:], stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return out
+
+
+def _flv_tags(data: bytes) -> list[tuple[int, bytes]]:
+    """Timestamps and bodies of a file's video tags (FLV annex E.4)."""
+    tags, at = [], 13
+    while at < len(data):
+        size = int.from_bytes(data[at + 1 : at + 4], "big")
+        if data[at] == 9:
+            tags.append((int.from_bytes(data[at + 4 : at + 7], "big"), data[at + 11 : at + 11 + size]))
+        at += 11 + size + 4
+    return tags
