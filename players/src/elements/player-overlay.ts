@@ -45,7 +45,10 @@ export class PlayerOverlay extends LitElement {
         opacity: 1;
       }
       :host([tone='light']) .back {
-        opacity: 0.72;
+        opacity: 1;
+        background: rgb(9 11 16 / 0.62);
+        -webkit-backdrop-filter: blur(14px) saturate(1.15);
+        backdrop-filter: blur(14px) saturate(1.15);
       }
       .words {
         position: relative;
