@@ -7,6 +7,7 @@ import asyncio
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ from mediaserver.server_process import ServerProcess, ServerProcessError
 from transcoder.engine.testpattern import PatternConfig
 
 STREAM: Final = "demo"
-_PORTS: Final = {"http.port": 8080, "rtmp.port": 1935}
+_PORTS: Final[Mapping[str, int]] = {"http.port": 8080, "rtmp.port": 1935}
 
 
 def _is_free(port: int) -> bool:
@@ -31,10 +32,10 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def choose_ports() -> dict[str, str]:
+def choose_ports(usual: Mapping[str, int] = _PORTS) -> dict[str, str]:
     """Settings for the usual ports; 0, which is any free one, for those that are taken."""
     chosen: dict[str, str] = {}
-    for key, port in _PORTS.items():
+    for key, port in usual.items():
         free = _is_free(port)
         if not free:
             print(f"port {port} is in use here, so the demo takes another for {key}", file=sys.stderr)
@@ -81,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path("data/demo"), help="where it keeps its things")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a server setting")
     options = parser.parse_args(arguments)
-    settings = choose_ports() | {"log.level": "warning"}
+    settings = choose_ports() | {"log.level": "error"}
     settings |= dict(pair.partition("=")[::2] for pair in options.set)
     try:
         with ServerProcess(options.data, settings) as server:

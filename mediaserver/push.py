@@ -25,6 +25,8 @@ _PATTERN_CODECS: Final = {"h264": Codec.H264, "h265": Codec.H265, "av1": Codec.A
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command line of `mediaserver push`."""
+    # FILE and URL may have options between them, which argparse only allows when asked.
+    parser.parse_args = parser.parse_intermixed_args  # type: ignore[method-assign]
     parser.add_argument("file", nargs="?", type=Path, help="what to broadcast (not with --test-pattern)")
     parser.add_argument("url", help="rtmp[s]://HOST[:PORT]/live/STREAM?key=KEY")
     parser.add_argument("--loop", action="store_true", help="start again at the end, without a break in time")

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -226,6 +227,18 @@ class TestCommand:
         options = self.parse("--test-pattern", "rtmp://h/live/x", "--size", "640x360", "--bitrate", "800k")
         assert (options.file, options.url) == (None, "rtmp://h/live/x")
         assert (options.size, options.bitrate) == ((640, 360), 800_000)
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            "film.mp4 rtmp://h/live/x --loop",
+            "film.mp4 --loop rtmp://h/live/x",
+            "--loop film.mp4 rtmp://h/live/x",
+        ],
+    )
+    def test_options_may_stand_anywhere(self, arguments: str) -> None:
+        options = self.parse(*arguments.split())
+        assert (options.file, options.url, options.loop) == (Path("film.mp4"), "rtmp://h/live/x", True)
 
     @pytest.mark.parametrize(
         "arguments",

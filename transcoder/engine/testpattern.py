@@ -261,16 +261,18 @@ def _open_video(config: PatternConfig) -> VideoCodecContext:
 
 
 def _video_stream(config: PatternConfig, encoder: VideoCodecContext) -> ElementaryStream:
+    # SVT-AV1's extradata is not the sequence header that it then sends; libvpx has none.
+    tells_truly = config.codec in (Codec.H264, Codec.H265)
     stream = ElementaryStream(
         VIDEO_TRACK_ID,
         config.codec,
-        extradata=encoder.extradata or b"",
+        extradata=(encoder.extradata or b"") if tells_truly else b"",
         width=config.width,
         height=config.height,
         frame_rate=config.fps,
     )
     if stream.track is None:
-        # libvpx tells its configuration only in its first picture: ask one that is thrown away.
+        # The first picture tells it: ask one that is thrown away.
         frame = _new_frame(config)
         frame.pts = 0
         taster = _open_video(config)
