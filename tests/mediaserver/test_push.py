@@ -278,7 +278,7 @@ class TestCommand:
             assert b"Traceback" not in errors
             rest = [item async for item in subscription]
             assert isinstance(rest[-1], PublicationEnd)
-            assert "lost" not in rest[-1].reason
+            assert "FCUnpublish" in rest[-1].reason
 
     async def test_a_refused_key_exits_1(self) -> None:
         async with serving(Door()) as port:
