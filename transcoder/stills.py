@@ -131,7 +131,8 @@ class StillMaker:
         if self._child is not None and self._child.has_ended:
             self._drop_child()
         if self._child is None:
-            await asyncio.sleep(max(0.0, self._started_s + RESTART_EVERY_S - self._clock()))
+            if not self._closed:
+                await asyncio.sleep(max(0.0, self._started_s + RESTART_EVERY_S - self._clock()))
             if self._closed:
                 raise StillFailed("the server is stopping")
             self._started_s = self._clock()

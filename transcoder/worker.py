@@ -14,9 +14,6 @@ import threading
 from collections.abc import Iterator
 from typing import Final, NoReturn
 
-from av import logging as av_logging
-from av.error import FFmpegError
-
 from transcoder import framing
 from transcoder.codecs import CodecError
 from transcoder.engine import confine, still
@@ -85,10 +82,10 @@ class Outbox:
     def _run(self) -> None:
         try:
             while (frame := self._queue.get()) is not None:
-                for piece in frame:
-                    view = memoryview(piece)
-                    while view:
-                        view = view[os.write(_STDOUT, view) :]
+                written = os.writev(_STDOUT, frame)
+                rest = memoryview(b"".join(frame))[written:] if written < sum(map(len, frame)) else b""
+                while rest:
+                    rest = rest[os.write(_STDOUT, rest) :]
         except OSError:
             leave(EXIT_DONE)  # The server is gone: nobody is left to tell.
 
@@ -150,7 +147,7 @@ def stills() -> None:
             raise framing.FramingError("a still is asked for by MakeStill and a unit")
         try:
             picture = still.jpeg(request.track, framing.access_unit(unit, payload), request.max_width)
-        except (UndecodableTrack, still.NoPicture, FFmpegError, MemoryError, ValueError) as error:
+        except (UndecodableTrack, still.NoPicture, MemoryError, ValueError) as error:
             outbox.send(framing.Still(request.number, str(error)[:200] or type(error).__name__))
         else:
             outbox.send(framing.Still(request.number, ""), picture)
@@ -162,7 +159,7 @@ def main(arguments: list[str]) -> NoReturn:
     if len(arguments) != 2 or arguments[0] not in works or not arguments[1].isdecimal():
         say("this program is started by the server: live|stills PARENT_PID")
         leave(EXIT_BAD_USE)
-    av_logging.set_libav_level(av_logging.PANIC)
+    confine.silence_ffmpeg()
     try:
         confine.die_with(int(arguments[1]))
         confine.give_up_files()

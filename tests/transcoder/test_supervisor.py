@@ -79,6 +79,15 @@ async def test_speed_of_each_rung_is_known_after_a_moment() -> None:
         assert {rung.rendition for rung in live.worker.statistics().rungs} == {"240p", "144p"}
 
 
+async def test_what_a_child_cannot_keep_up_with_is_dropped_and_counted() -> None:
+    clip = picture()
+    async with rig(clip, max_lag_s=0.0) as live:
+        await live.feed(clip.units)
+        await live.until(lambda: live.worker.statistics().dropped == len(clip.units))
+        assert not live.units
+        assert live.worker.statistics().restarts == 0
+
+
 @dataclass(frozen=True)
 class Update:
     """As the publication announces a format."""

@@ -8,6 +8,8 @@ import resource
 import signal
 from typing import Final
 
+from av import logging as av_logging
+
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NO_NEW_PRIVS: Final = 38
 STANDARD_FILES: Final = 3
@@ -52,3 +54,8 @@ def limit_memory(pixels: int) -> None:
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_AS, (wanted, wanted))
+
+
+def silence_ffmpeg() -> None:
+    """FFmpeg has a word for each damaged macroblock: what is worth knowing, we count and say ourselves."""
+    av_logging.set_libav_level(av_logging.PANIC)

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Final
 
 import av
+from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
@@ -23,7 +24,17 @@ class NoPicture(ValueError):
 
 
 def jpeg(track: Track, unit: AccessUnit, max_width: int) -> bytes:
-    """Decode the unit alone, upright and in square pixels. Raises :class:`NoPicture` and FFmpeg's errors."""
+    """Decode the unit alone, upright and in square pixels.
+
+    Raises :class:`NoPicture` and :class:`~transcoder.engine.decode.UndecodableTrack`.
+    """
+    try:
+        return _jpeg(track, unit, max_width)
+    except FFmpegError as error:
+        raise NoPicture(str(error)) from error
+
+
+def _jpeg(track: Track, unit: AccessUnit, max_width: int) -> bytes:
     decoder = VideoDecoder(track, threads=1)
     frames = decoder.decode(unit) + decoder.flush()
     if not frames:
