@@ -165,6 +165,24 @@ async def test_ffmpeg_publishes(b_frames: str, audio: str) -> None:
         assert server.statistics().failed == 0
 
 
+@pytest.mark.tools("ffmpeg")
+@pytest.mark.parametrize("offset_s", ["16776.3", "2147482.7"])
+async def test_ffmpeg_passes_2_24_and_2_31_milliseconds(offset_s: str) -> None:
+    """Where the extended timestamp begins (4 h 39 min), and where FLV's sign bit is (24.9 days)."""
+    async with serving() as (_, application, port):
+        url = f"rtmp://127.0.0.1:{port}/live/mine?key=right"
+        big = SOURCE[3].replace("320x180", "640x360")  # several chunks a picture
+        (code, _), units = await asyncio.gather(
+            ffmpeg("-f", "lavfi", "-i", big, *SOURCE[4:], "-c:v", "libx264", "-bf", "0", "-g", "10", "-c:a",
+                   "aac", "-output_ts_offset", offset_s, "-f", "flv", url),
+            application.wait_ended(),
+        )  # fmt: skip
+        assert code == 0
+        assert {b.dts - a.dts for a, b in pairwise(u for u in units if u.track_id == 1)} == {3600}
+        assert {b.dts - a.dts for a, b in pairwise(u for u in units if u.track_id == 2)} == {1024}
+        assert len([u for u in units if u.track_id == 1]) == 50
+
+
 @pytest.mark.parametrize(
     ("video", "audio", "codecs"),
     [
