@@ -217,6 +217,13 @@ class Timeline:
 
     def _jump(self, track: _Track, raw_ms: int, now_s: float) -> tuple[_Domain, int, int]:
         """No domain fits: join another track's jump, or open a domain that continues this track."""
+        if track.domain is not None:
+            # FLV's timestamps are signed, and ffmpeg writes 31 bits: after 24.9 days it is back at 0.
+            half = _WRAP // 2
+            difference = (raw_ms - track.domain.raw_ms + half // 2) % half - half // 2
+            placed = track.domain.raw_ms + difference + track.domain.offset_ms
+            if -self._config.backstep_ms <= placed - track.last_ms <= self._config.gap_ms:
+                return self._open(raw_ms, placed, now_s)
         self._jumps += 1
         step = max(track.step_ms, 1)
         elapsed_ms = round((now_s - track.arrival_s) * 1000)

@@ -100,6 +100,16 @@ def test_starts_anywhere_and_passes_every_wrap_without_a_gap(start: int) -> None
     assert result.timeline.statistics().jumps == 0
 
 
+@pytest.mark.parametrize("audio_lag_ms", [0.0, 35.0, 200.0])
+def test_a_clock_of_31_bits_passes_its_wrap_without_a_gap(audio_lag_ms: float) -> None:
+    """ffmpeg masks FLV timestamps: 2^31 - 1 is followed by 0."""
+    result = play([(0, 2**31 - 2000), (2000, -2000)], duration_ms=4000, audio_lag_ms=audio_lag_ms)
+    assert result.drift_ms() <= 2
+    assert max(gaps_ms(result.video, 90_000)) <= 34
+    assert {b.dts - a.dts for (_, a), (_, b) in pairwise(result.audio)} == {FRAME}
+    assert result.timeline.statistics().jumps == 0
+
+
 @pytest.mark.parametrize("jump", [-5_000_000, -60_000, -3_000, -500, 5_000, 60_000, 3_000_000_000])
 @pytest.mark.parametrize("audio_lag_ms", [0.0, 35.0, 200.0, -200.0])
 def test_a_jump_is_continued_and_sound_keeps_to_the_picture(jump: int, audio_lag_ms: float) -> None:
