@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import sys
 from collections import deque
 from pathlib import Path
@@ -34,6 +35,7 @@ class Child:
         self._label = label
         self._reader = framing.FrameReader()
         self._ready: deque[tuple[framing.AnyMessage, bytes]] = deque()
+        self._pidfd = _pidfd(process.pid)
         self._log = asyncio.create_task(self._forward_log(), name=f"log of worker {process.pid}")
         self.last_line = ""
         """The last thing it said on stderr: usually why it ended."""
@@ -100,8 +102,14 @@ class Child:
             self._process.stdin.close()
 
     def kill(self) -> None:
+        """At once and for certain. Idempotent."""
         with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+            if self._pidfd is None:
+                self._process.kill()
+            else:
+                # Not Popen's: it looks whether the child has ended and so takes its exit code away from
+                # asyncio (bpo-43884). A pidfd never means another process.
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     async def end(self, grace_s: float = 0.0) -> int:
         """Wait for the child's end, at most ``grace_s``, then kill it; its exit code."""
@@ -115,6 +123,9 @@ class Child:
             self.close_input()
         # A killed process always ends; the shield keeps a cancelled caller from leaving a zombie.
         code = await asyncio.shield(asyncio.ensure_future(self._process.wait()))
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
         await self._log
         return code
 
@@ -129,6 +140,13 @@ class Child:
                 return
             self.last_line = line.decode("ascii", "backslashreplace").strip()
             log.warning("worker %d of %s: %s", self.pid, self._label, self.last_line)
+
+
+def _pidfd(pid: int) -> int | None:
+    try:
+        return os.pidfd_open(pid)
+    except OSError:  # It has ended already, or the kernel is older than 5.3.
+        return None
 
 
 def _environment() -> dict[str, str]:

@@ -126,7 +126,7 @@ def damaged(units: tuple[AccessUnit, ...], how: str) -> list[AccessUnit]:
             case "cut short":
                 del data[randomness.randrange(len(data)) :]
             case "random":
-                data[4:] = randomness.randbytes(len(data) - 4)
+                data[4:] = randomness.randbytes(len(data))
             case "lengths":
                 data[:4] = randomness.randbytes(4)
             case "empty":
