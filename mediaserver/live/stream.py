@@ -1,16 +1,13 @@
-"""One stream name on air: its state, its windows over publications, and what viewers ask of it."""
+"""One stream name on air: its state, its runs over publications, and what viewers ask of it."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import logging
-import math
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from ingest.publication import Publication
 from mediaserver.live.broadcast import Broadcast, BroadcastConfig
@@ -18,31 +15,25 @@ from mediaserver.live.multivariant import multivariant_text
 from mediaserver.live.output import PlaylistRefused, RenditionOutput
 from mediaserver.live.rate import RateMeter
 from mediaserver.live.records import StreamRecord
+from mediaserver.live.run import StreamRun
 from mediaserver.live.states import StreamEvent, StreamState, advance
-from mediaserver.live.timeline import StreamTimeline
 from mediaserver.live.transcoding import WorkerFactory
 from mediaserver.live.viewers import Viewers
 from mediaserver.settings import LiveSettings
-from transcoder.cutter import choose_part_target
-from transcoder.ladder import FRAME_RATE_LIMIT, Ladder, Rendition
-from transcoder.manifests.config import WindowConfig
-from transcoder.manifests.hls import Report
+from transcoder.ladder import Ladder
 from transcoder.manifests.rendered import RenderedPlaylist
 from transcoder.manifests.window import Media, MediaWindow, WindowCheckpoint
-from transcoder.media import AccessUnit, Kind, Track
+from transcoder.media import AccessUnit, Track
 from transcoder.packager import PackagerConfig
 from transcoder.source import SourceProfile
 
 log = logging.getLogger(__name__)
 
-PASSTHROUGH_GOP_S = 4
-"""A source whose sync points are at most this far apart is passed through."""
 LATE_RENDITION_S = 3.0
 """A rendition that has nothing this long after the first one could be played is not waited for."""
 MASTER_PATIENCE_S = 5.0
 VIEWER_TIMEOUT_S = 15.0
 """A player asks for a playlist at least every target duration or two."""
-AAC_FRAME_SAMPLES = 1024
 
 Still = Callable[[Track, AccessUnit], Awaitable[bytes]]
 
@@ -88,13 +79,9 @@ class LiveStream:
         self._make_still = make_still
         self._checkpoint = checkpoint
         self._broadcast: Broadcast | None = None
-        self._outputs: dict[str, RenditionOutput] = {}
-        self._config: WindowConfig | None = None
-        self._timeline: StreamTimeline | None = None
+        self._run: StreamRun | None = None
         self._offset_s: float | None = None
-        self._epoch = ""
         self._first_playable_s: float | None = None
-        self._frame_rates: dict[str, Fraction] = {}
         self._state_changed = asyncio.Event()
         self._master: RenderedPlaylist | None = None
         self._master_text = ""
@@ -107,9 +94,9 @@ class LiveStream:
 
     async def master_playlist(self) -> RenderedPlaylist | None:
         """The multivariant playlist; waits for a stream that is just starting. None: nothing to play."""
-        if not await self._wait_started() or not self._outputs:
+        if not await self._wait_started() or self._run is None:
             return None
-        text = multivariant_text(list(self._outputs.values()), self._frame_rates)
+        text = multivariant_text(self.renditions, self._run.frame_rates)
         if text is None:
             return None
         if self._master is None or text != self._master_text:
@@ -127,7 +114,7 @@ class LiveStream:
         return await self._output(rendition).media(name)
 
     def _output(self, rendition: str) -> RenditionOutput:
-        output = self._outputs.get(rendition)
+        output = self._run.outputs.get(rendition) if self._run else None
         if output is None:
             raise PlaylistRefused(404, "there is no such rendition")
         return output
@@ -135,11 +122,11 @@ class LiveStream:
     @property
     def renditions(self) -> list[RenditionOutput]:
         """Best first."""
-        return list(self._outputs.values())
+        return list(self._run.outputs.values()) if self._run else []
 
     @property
     def part_target_s(self) -> float:
-        return self._config.part_target_s if self._config else self._settings.part_target_s
+        return self._run.config.part_target_s if self._run else self._settings.part_target_s
 
     @property
     def broadcast(self) -> Broadcast | None:
@@ -161,17 +148,12 @@ class LiveStream:
             input_bps=8 * self._input.per_second(now_s) if self.publication else 0.0,
             dropped_units=sum(rendition.dropped_units for rendition in renditions),
             gap_segments=sum(rendition.gap_segments for rendition in renditions),
-            waiting_requests=sum(output.waiting for output in self._outputs.values()),
+            waiting_requests=sum(output.waiting for output in self.renditions),
         )
 
     def checkpoint(self) -> WindowCheckpoint | None:
         """What must survive this process so that sequence numbers never go back."""
-        if not self._outputs:
-            return self._checkpoint
-        made = [output.window.checkpoint() for output in self._outputs.values()]
-        return WindowCheckpoint(
-            max(each.next_msn for each in made), max(each.discontinuity_sequence for each in made)
-        )
+        return self._run.checkpoint() if self._run else self._checkpoint
 
     # A publication's way
 
@@ -181,6 +163,8 @@ class LiveStream:
         async with self._on_air:
             await self._stop_aftermath()
             self._enter(StreamEvent.PUBLISHED)
+            if self.state is StreamState.STARTING:
+                self._forget_run()
             self._offset_s = None
             self._input_bytes_seen = 0
             self._broadcast = Broadcast(
@@ -209,55 +193,36 @@ class LiveStream:
             self.publication.kick("the server is stopping")
         async with self._on_air:
             await self._stop_aftermath()
-        for output in self._outputs.values():
+        for output in self.renditions:
             output.stop()
 
     def open_windows(self, ladder: Ladder, profile: SourceProfile) -> Mapping[str, MediaWindow]:
         """See :class:`mediaserver.live.broadcast.Stage`."""
-        if self.state is StreamState.STARTING:
-            self._start_run(ladder, profile)
-        checkpoint = self.checkpoint()
-        previous, self._outputs = self._outputs, {}
-        for rendition in ladder.renditions:
-            output = previous.pop(rendition.name, None)
-            if output is not None:
-                output.rendition = rendition
-                output.window.end_segment(time.monotonic())
-                output.window.discontinuity()
-            else:
-                output = RenditionOutput(
-                    rendition, self._make_window(rendition, checkpoint), self._reports_for(rendition.name)
-                )
-            self._outputs[rendition.name] = output
-        for given_up in previous.values():
-            given_up.closed = True
-            given_up.notify()
-        self._frame_rates = _frame_rates(ladder, profile)
-        return {name: output.window for name, output in self._outputs.items()}
+        now_s = time.monotonic()
+        if self._run is None:
+            self._run = StreamRun(
+                self._settings, ladder, profile, self._checkpoint, now_s=now_s, unix_s=time.time()
+            )
+            self._first_playable_s = None
+        return self._run.open_windows(ladder, profile, now_s)
 
     def packager_config(self, profile: SourceProfile) -> PackagerConfig:
         """See :class:`mediaserver.live.broadcast.Stage`."""
-        if self._timeline is None or self._config is None:
+        if self._run is None:
             raise RuntimeError("windows come first")
         if self._offset_s is None:
-            self._offset_s = self._timeline.offset_s(profile)
-        return self._timeline.packager_config(
-            offset_s=self._offset_s,
-            part_target_s=self._config.part_target_s,
-            segment_target_s=self._settings.segment_target_s,
-            max_segment_s=self._config.target_duration_s,
-        )
+            self._offset_s = self._run.timeline.offset_s(profile)
+        return self._run.packager_config(self._offset_s)
 
     def changed(self) -> None:
         """See :class:`mediaserver.live.broadcast.Stage`."""
         packager = self._broadcast.packager if self._broadcast else None
-        if packager is not None:
-            for name, output in self._outputs.items():
+        if packager is not None and self._run is not None and self._offset_s is not None:
+            for name, output in self._run.outputs.items():
                 output.track = packager.renditions[name].track or output.track
-            if self._timeline is not None and self._offset_s is not None:
-                end_s = packager.published_s + self._offset_s
-                self._timeline.end_s = max(self._timeline.end_s, end_s)
-        for output in self._outputs.values():
+            timeline = self._run.timeline
+            timeline.end_s = max(timeline.end_s, packager.published_s + self._offset_s)
+        for output in self.renditions:
             output.notify()
         if self.state is StreamState.STARTING:
             self._maybe_playable()
@@ -289,50 +254,8 @@ class LiveStream:
         changed, self._state_changed = self._state_changed, asyncio.Event()
         changed.set()
 
-    def _start_run(self, ladder: Ladder, profile: SourceProfile) -> None:
-        """New windows under a new epoch; sequence numbers go on from the last run's."""
-        self._checkpoint = self.checkpoint()
-        self._outputs = {}
-        self._epoch = secrets.token_hex(4)
-        self._first_playable_s = None
-        self._offset_s = None
-        self._config = self._window_config(ladder, profile)
-        now_s = time.monotonic()
-        self._timeline = StreamTimeline(
-            origin_s=profile.first_arrival_s,
-            program_origin_s=time.time() - (now_s - profile.first_arrival_s),
-        )
-
-    def _window_config(self, ladder: Ladder, profile: SourceProfile) -> WindowConfig:
-        settings = self._settings
-        target_duration_s = max(PASSTHROUGH_GOP_S, math.ceil(2 * settings.segment_target_s))
-        part_target_s = choose_part_target(settings.part_target_s, _frame_durations(ladder, profile))
-        return WindowConfig(
-            target_duration_s=target_duration_s,
-            part_target_s=min(part_target_s, float(target_duration_s)),
-            window_s=settings.window_s,
-        )
-
-    def _make_window(self, rendition: Rendition, checkpoint: WindowCheckpoint | None) -> MediaWindow:
-        if self._config is None:
-            raise RuntimeError("the run has not started")
-        content_type = "video/mp4" if rendition.kind is Kind.VIDEO else "audio/mp4"
-        if checkpoint is None:
-            return MediaWindow(self._config, self._epoch, content_type=content_type)
-        return MediaWindow.continued(self._config, self._epoch, checkpoint, content_type=content_type)
-
-    def _reports_for(self, name: str) -> Callable[[], list[Report]]:
-        def reports() -> list[Report]:
-            return [
-                Report(f"../{other}/media.m3u8", output.window.position)
-                for other, output in self._outputs.items()
-                if other != name and output.window.position is not None
-            ]
-
-        return reports
-
     def _maybe_playable(self) -> None:
-        playable = [output.window.is_playable for output in self._outputs.values()]
+        playable = [output.window.is_playable for output in self.renditions]
         if not any(playable):
             return
         now_s = time.monotonic()
@@ -352,68 +275,25 @@ class LiveStream:
 
     async def _run_aftermath(self) -> None:
         """Nobody publishes: time goes on in gaps for the grace time, then the playlists end and go."""
-        if self.state is StreamState.INTERRUPTED:
-            await self._fill_gaps(self._settings.grace_s)
-            for output in self._outputs.values():
-                output.window.end()
-                output.notify()
+        run = self._run
+        if run is not None and self.state is StreamState.INTERRUPTED:
+            until_s = time.monotonic() + self._settings.grace_s
+            while time.monotonic() < until_s:
+                await asyncio.sleep(run.gap_due_in_s(time.monotonic()))
+                run.add_gap_part(time.monotonic())
+            run.end()
             self._enter(StreamEvent.GRACE_OVER)
-            await asyncio.sleep(max((o.window.linger_s for o in self._outputs.values()), default=0.0))
-        self._checkpoint = self.checkpoint()
-        self._outputs = {}
+            await asyncio.sleep(run.linger_s)
+        self._forget_run()
         self.poster = self.poster_etag = None
 
-    async def _fill_gaps(self, grace_s: float) -> None:
-        """Gap parts on time, so that players keep asking and the window slides."""
-        timeline, config = self._timeline, self._config
-        if timeline is None or config is None:
-            return
-        until_s = time.monotonic() + grace_s
-        segment_s = 0.0
-        while time.monotonic() < until_s:
-            await asyncio.sleep(timeline.end_s + config.part_target_s - timeline.at(time.monotonic()))
-            now_s = time.monotonic()
-            program_time_s = timeline.program_time_s(timeline.end_s)
-            segment_s += config.part_target_s
-            for output in self._outputs.values():
-                output.window.add_gap_part(
-                    duration_s=config.part_target_s, now_s=now_s, program_time_s=program_time_s
-                )
-                if segment_s >= self._settings.segment_target_s:
-                    output.window.end_segment(now_s)
-                output.notify()
-            if segment_s >= self._settings.segment_target_s:
-                segment_s = 0.0
-            timeline.end_s += config.part_target_s
+    def _forget_run(self) -> None:
+        """What follows starts a new run under new names; its numbers go on."""
+        self._checkpoint = self.checkpoint()
+        self._run = None
 
     async def _stop_aftermath(self) -> None:
         if self._aftermath is not None:
             self._aftermath.cancel()
             await asyncio.gather(self._aftermath, return_exceptions=True)
             self._aftermath = None
-
-
-def _frame_durations(ladder: Ladder, profile: SourceProfile) -> list[float]:
-    """How long a frame of each rendition is, in seconds."""
-    durations = []
-    for rendition in ladder.renditions:
-        frame_s = profile.frame_durations_s[rendition.source_track_id]
-        if rendition.passthrough:
-            durations.append(frame_s)
-        elif rendition.kind is Kind.AUDIO:
-            durations.append(AAC_FRAME_SAMPLES / rendition.sample_rate)
-        elif frame_s > 0:
-            durations.append(frame_s * math.ceil(1 / frame_s / FRAME_RATE_LIMIT - 1e-3))
-    return durations
-
-
-def _frame_rates(ladder: Ladder, profile: SourceProfile) -> dict[str, Fraction]:
-    """What FRAME-RATE says: as told by the bitstream, else as measured to a hundredth."""
-    rates = {}
-    for rendition in ladder.video:
-        frame_s = profile.frame_durations_s[rendition.source_track_id]
-        if rendition.frame_rate:
-            rates[rendition.name] = rendition.frame_rate
-        elif frame_s > 0:
-            rates[rendition.name] = Fraction(round(100 / frame_s), 100)
-    return rates

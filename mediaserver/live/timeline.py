@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from transcoder.packager import PackagerConfig
 from transcoder.source import SourceProfile
 
 
@@ -27,14 +26,3 @@ class StreamTimeline:
     def offset_s(self, profile: SourceProfile) -> float:
         """What to add to a publication's times, so that it begins when it arrived and after all before it."""
         return max(self.at(profile.first_arrival_s), self.end_s) - profile.first_dts_s
-
-    def packager_config(
-        self, *, offset_s: float, part_target_s: float, segment_target_s: float, max_segment_s: float
-    ) -> PackagerConfig:
-        return PackagerConfig(
-            part_target_s=part_target_s,
-            segment_target_s=segment_target_s,
-            max_segment_s=max_segment_s,
-            offset_s=offset_s,
-            program_origin_s=self.program_origin_s,
-        )
