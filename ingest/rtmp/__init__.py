@@ -2,5 +2,6 @@
 
 Reading order: ``handshake`` and ``chunk`` (bytes to messages), ``amf0`` and ``message`` (messages to
 records), ``flv`` (what audio and video messages carry), ``session`` (the server's conversation), ``client``
-(the publisher's), ``intake`` (tags to tracks and access units), ``server`` (the only part with sockets).
+(the publisher's), ``intake`` (tags to tracks and access units); then the only parts with sockets,
+``connection`` (one peer) and ``server``.
 """

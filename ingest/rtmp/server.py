@@ -1,78 +1,18 @@
-"""The RTMP server: sockets, deadlines and limits around :mod:`ingest.rtmp.session`."""
+"""The RTMP server: listens, holds the limits on connections, closes. One peer's life is in ``connection``."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
-import socket
-import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ingest.publication import Authorizer, Publication, PublishRefused, PublishRequest, Refusal, TrackUpdate
-from ingest.rtmp.handshake import RANDOM_SIZE
-from ingest.rtmp.intake import ConfigRefused, Intake, IntakeStatistics
-from ingest.rtmp.session import (
-    AudioReceived,
-    Connected,
-    Event,
-    MediaBroken,
-    MetadataReceived,
-    PublishEnded,
-    PublishRequested,
-    Remark,
-    ServerSession,
-    SessionConfig,
-    SessionError,
-    State,
-    VideoReceived,
-)
-from transcoder.media import AccessUnit
+from ingest.publication import Authorizer
+from ingest.rtmp.connection import READ_BYTES, Connection, ConnectionStatistics, Outcome, RtmpLimits
+
+__all__ = ["ConnectionStatistics", "RtmpLimits", "RtmpServer", "ServerStatistics"]
 
 logger = logging.getLogger(__name__)
-
-_READ_BYTES = 64 << 10
-
-STATUS_CODES = {
-    Refusal.BAD_NAME: "NetStream.Publish.BadName",
-    Refusal.WRONG_KEY: "NetStream.Publish.Denied",
-    Refusal.BUSY: "NetStream.Publish.BadName",
-    Refusal.THROWN_OUT: "NetStream.Publish.Denied",
-    Refusal.DRAINING: "NetConnection.Connect.Rejected",
-    Refusal.OVERLOADED: "NetConnection.Connect.Rejected",
-}
-"""What a publisher hears for each of the application's refusals."""
-
-
-@dataclass(frozen=True, slots=True)
-class RtmpLimits:
-    """Deadlines in seconds and bounds on what peers may hold."""
-
-    handshake_s: float = 5.0
-    publish_s: float = 10.0
-    """From the end of the handshake to an accepted publish; the application's answer included."""
-    silence_s: float = 10.0
-    """A publisher that sends no media for this long is gone."""
-    goodbye_s: float = 2.0
-    """To get our last words out."""
-    connections: int = 1_000
-    connections_per_address: int = 64
-    unsent_bytes: int = 256 << 10
-    """Answers that a peer does not read."""
-    session: SessionConfig = field(default_factory=SessionConfig)
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionStatistics:
-    connection_id: str
-    address: str
-    stream: str | None
-    state: State
-    encoder: str | None
-    received_bytes: int
-    intake: IntakeStatistics | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +44,15 @@ class RtmpServer:
         self._host = host
         self._port = port
         self._server: asyncio.Server | None = None
-        self._connections: dict[asyncio.Task[None], _Connection] = {}
+        self._connections: dict[asyncio.Task[None], Connection] = {}
         self._per_address: Counter[str] = Counter()
         self._accepted = 0
         self._turned_away = 0
-        self.refused = 0
-        self.failed = 0
+        self._outcomes: Counter[Outcome] = Counter()
 
     async def start(self) -> int:
         """Listen. Answers the port, which the system chose if 0 was asked. Raises OSError if it is busy."""
-        self._server = await asyncio.start_server(self._serve, self._host, self._port, limit=_READ_BYTES)
+        self._server = await asyncio.start_server(self._serve, self._host, self._port, limit=READ_BYTES)
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
@@ -134,12 +73,14 @@ class RtmpServer:
             self._server = None
 
     def statistics(self) -> ServerStatistics:
+        # A connection's outcome is known before its last words are out.
+        outcomes = self._outcomes + Counter(c.outcome for c in self._connections.values())
         return ServerStatistics(
             tuple(connection.statistics() for connection in self._connections.values()),
             self._accepted,
             self._turned_away,
-            self.refused,
-            self.failed,
+            outcomes[Outcome.REFUSED],
+            outcomes[Outcome.FAILED],
         )
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -157,7 +98,7 @@ class RtmpServer:
             raise RuntimeError("called outside a task")
         self._accepted += 1
         self._per_address[address] += 1
-        connection = _Connection(self, reader, writer, address)
+        connection = Connection(self.authorizer, self.limits, reader, writer, address)
         self._connections[task] = connection
         try:
             await connection.run()
@@ -167,223 +108,7 @@ class RtmpServer:
             pass
         finally:
             del self._connections[task]
+            self._outcomes[connection.outcome] += 1
             self._per_address[address] -= 1
             if not self._per_address[address]:
                 del self._per_address[address]
-
-
-class _Connection:
-    """One peer, from accept to close."""
-
-    def __init__(
-        self, server: RtmpServer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str
-    ) -> None:
-        self._server = server
-        self._limits = server.limits
-        self._reader = reader
-        self._writer = writer
-        self._address = address
-        self._id = os.urandom(4).hex()
-        self._session = ServerSession(random=os.urandom(RANDOM_SIZE), config=server.limits.session)
-        self._publication: Publication | None = None
-        self._intake: Intake | None = None
-        self._encoder: str | None = None
-        self._stream: str | None = None
-        self._stop_reason: str | None = None
-        self._deadline: asyncio.Timeout | None = None
-        self._media_at_s = 0.0
-
-    def statistics(self) -> ConnectionStatistics:
-        return ConnectionStatistics(
-            self._id,
-            self._address,
-            self._stream,
-            self._session.state,
-            self._encoder,
-            self._session.received_bytes,
-            self._intake.statistics() if self._intake else None,
-        )
-
-    async def run(self) -> None:
-        """Serve until the end; never raises for anything that the peer does."""
-        sock = self._writer.get_extra_info("socket")
-        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._writer.transport.set_write_buffer_limits(high=self._limits.unsent_bytes)
-        reason = "server stopped"
-        try:
-            reason = await self._converse()
-        except SessionError as error:
-            self._server.failed += 1
-            reason = f"peer's fault: {error}"
-        except (ConnectionError, OSError) as error:
-            reason = f"connection lost ({type(error).__name__})"
-        finally:
-            reason = self._stop_reason or reason
-            self._end_publication(reason)
-            self._log(logging.INFO, f"closed: {reason}")
-            await self._say_goodbye()
-
-    def stop(self, code: str, reason: str) -> None:
-        """End the connection from outside: a kick, or the server stops."""
-        if self._stop_reason is None:
-            self._stop_reason = reason
-            self._session.close(code, reason)
-            self._end_publication(reason)
-            if self._deadline is not None and not self._deadline.expired():
-                self._deadline.reschedule(asyncio.get_running_loop().time())
-
-    async def _converse(self) -> str:
-        """Read, feed the core, send what it returned, dispatch its events, keep the deadlines."""
-        self._media_at_s = time.monotonic()
-        try:
-            async with asyncio.timeout(self._limits.handshake_s) as self._deadline:
-                while True:
-                    data = await self._reader.read(_READ_BYTES)
-                    if not data:
-                        return "publisher closed the connection"
-                    await self._take(data)
-        except TimeoutError:
-            return self._timeout_reason()
-        finally:
-            self._deadline = None
-
-    async def _take(self, data: bytes) -> None:
-        now_s = time.monotonic()
-        before = self._session.state
-        try:
-            self._session.receive(data)
-            while (event := self._session.next_event()) is not None:
-                await self._dispatch(event, now_s)
-        finally:
-            self._send()
-        state = self._session.state
-        if state is State.PUBLISHING:
-            self._rearm(self._media_at_s, self._limits.silence_s)
-        elif before is not state and before in (State.HANDSHAKE, State.PUBLISHING):
-            self._rearm(now_s, self._limits.publish_s)
-
-    def _rearm(self, since_s: float, seconds: float) -> None:
-        if self._deadline is not None and self._stop_reason is None:
-            loop = asyncio.get_running_loop()
-            self._deadline.reschedule(loop.time() + seconds - (time.monotonic() - since_s))
-
-    def _send(self) -> None:
-        data = self._session.data_to_send()
-        if data:
-            if self._writer.is_closing():
-                raise ConnectionResetError("the peer has closed the connection")
-            self._writer.write(data)
-            if self._writer.transport.get_write_buffer_size() > self._limits.unsent_bytes:
-                raise SessionError("peer does not read our answers")
-
-    async def _dispatch(self, event: Event, now_s: float) -> None:
-        match event:
-            case VideoReceived(timestamp_ms, tag) if self._intake is not None:
-                self._media_at_s = now_s
-                try:
-                    for item in self._intake.video(timestamp_ms, tag, now_s):
-                        self._push(item)
-                except ConfigRefused as error:
-                    self._session.close("NetStream.Publish.Denied", str(error))
-                    raise SessionError(str(error)) from error
-            case AudioReceived(timestamp_ms, tag) if self._intake is not None:
-                self._media_at_s = now_s
-                for item in self._intake.audio(timestamp_ms, tag, now_s):
-                    self._push(item)
-            case MediaBroken(reason) if self._intake is not None:
-                self._intake.broken(reason)
-            case MetadataReceived(values) if self._intake is not None:
-                self._intake.metadata(values)
-            case Connected(encoder):
-                self._encoder = encoder
-            case PublishRequested(stream, key):
-                await self._ask(stream, key)
-            case PublishEnded(reason):
-                self._end_publication(reason)
-            case Remark(text):
-                self._log(logging.INFO, text)
-            case _:
-                pass
-        if self._intake is not None:
-            for remark in self._intake.take_remarks():
-                self._log(logging.WARNING, remark)
-
-    def _push(self, item: TrackUpdate | AccessUnit) -> None:
-        publication = self._publication
-        if publication is None:
-            return
-        if publication.ended:
-            self.stop("NetStream.Publish.Denied", publication.end_reason or "the stream was ended")
-        elif isinstance(item, AccessUnit):
-            publication.push(item)
-        else:
-            publication.set_track(item.track)
-            self._log(logging.INFO, f"track {item.track.track_id}: {item.track.codec.name}")
-
-    async def _ask(self, stream: str, key: str | None) -> None:
-        """The core asked; now the application answers."""
-        self._stream = _loggable(stream, key)
-        request = PublishRequest(
-            protocol="rtmp", stream=stream, key=key, address=self._address, encoder=self._encoder
-        )
-        try:
-            publication = await self._server.authorizer.publish(request)
-        except PublishRefused as refused:
-            self._server.refused += 1
-            self._session.reject(STATUS_CODES[refused.refusal], refused.detail)
-            raise SessionError(f"publish refused ({refused.refusal}): {refused.detail}") from refused
-        if self._stop_reason is not None:
-            publication.close(self._stop_reason)
-            return
-        self._publication = publication
-        self._intake = Intake()
-        self._media_at_s = time.monotonic()
-        publication.on_kick = self._kicked
-        self._session.accept()
-        self._log(logging.INFO, f"publishing as {publication.publication_id}, encoder {self._encoder}")
-
-    def _kicked(self, reason: str) -> None:
-        self.stop("NetStream.Publish.Denied", reason)
-
-    def _end_publication(self, reason: str) -> None:
-        publication, self._publication = self._publication, None
-        if publication is not None:
-            publication.on_kick = None
-            publication.close(reason)
-            self._intake = None
-
-    def _timeout_reason(self) -> str:
-        match self._session.state:
-            case State.HANDSHAKE:
-                return f"no handshake within {self._limits.handshake_s:g} s"
-            case State.PUBLISHING:
-                reason = f"no media for {self._limits.silence_s:g} s"
-                self._session.close("NetStream.Publish.Denied", reason)
-                return reason
-            case _:
-                return f"no publish within {self._limits.publish_s:g} s"
-
-    async def _say_goodbye(self) -> None:
-        """Get the last words out, then close; whoever does not take them is cut off."""
-        # uvloop raises RuntimeError for a write on a transport that the peer has closed under us.
-        if self._writer.is_closing():
-            return
-        with contextlib.suppress(TimeoutError, ConnectionError, OSError):
-            async with asyncio.timeout(self._limits.goodbye_s):
-                self._writer.write(self._session.data_to_send())
-                self._writer.write_eof()
-                await self._writer.drain()
-                # Closing a socket with unread bytes resets it, and the peer would lose our last words.
-                while await self._reader.read(_READ_BYTES):
-                    pass
-        self._writer.transport.abort()
-
-    def _log(self, level: int, text: str) -> None:
-        logger.log(level, "rtmp %s %s stream %s %s", self._id, self._address, self._stream, text)
-
-
-def _loggable(stream: str, key: str | None) -> str:
-    """The stream's name for the log. Who pastes the key alone into OBS has written it as the name."""
-    shown = "".join(c for c in stream if c.isprintable() and c not in "?&=")[:64]
-    return shown if key is not None or len(shown) < 16 else shown[:4] + "…"
