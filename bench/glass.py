@@ -103,7 +103,9 @@ async ({count, interval_ms}) => {
     await new Promise((resolve) => setTimeout(resolve, interval_ms));
   }
   const after = window.mediaserverPlayer.statistics();
-  return {samples, unreadable, stalls: after.stalls - before.stalls, restarts: after.restarts - before.restarts};
+  return {
+    samples, unreadable, stalls: after.stalls - before.stalls, restarts: after.restarts - before.restarts,
+  };
 }
 """
 
