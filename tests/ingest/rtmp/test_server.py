@@ -13,7 +13,14 @@ from itertools import pairwise
 
 import pytest
 
-from ingest.publication import Publication, PublicationEnd, PublishRefused, PublishRequest, Refusal
+from ingest.publication import (
+    Publication,
+    PublicationEnd,
+    PublishRefused,
+    PublishRequest,
+    Refusal,
+    Subscription,
+)
 from ingest.rtmp import flv
 from ingest.rtmp.client import PublisherClient, PublishRejected, PublishUrl
 from ingest.rtmp.handshake import RANDOM_SIZE, Scheme
@@ -30,6 +37,7 @@ class Application:
     def __init__(self) -> None:
         self.requests: list[PublishRequest] = []
         self.publications: list[Publication] = []
+        self._subscriptions: list[Subscription] = []
 
     async def publish(self, request: PublishRequest) -> Publication:
         self.requests.append(request)
@@ -39,13 +47,15 @@ class Application:
             raise PublishRefused(Refusal.BUSY, "somebody else publishes here")
         publication = Publication(f"epoch{len(self.publications)}", request)
         self.publications.append(publication)
+        # At once: a publisher in a hurry may be gone before a test gets to look.
+        self._subscriptions.append(publication.subscribe())
         return publication
 
     async def wait_ended(self, index: int = 0) -> list[AccessUnit]:
         """All units of a publication, once it is over."""
         await wait_until(lambda: len(self.publications) > index)
         units = []
-        async for item in self.publications[index].subscribe():
+        async for item in self._subscriptions[index]:
             if isinstance(item, AccessUnit):
                 units.append(item)
             elif isinstance(item, PublicationEnd):
