@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 PAGE_SOURCES := $(shell find players -type d \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help setup demo run pages wheel lint test test-tools bench soak clean
+.PHONY: help setup demo run pages wheel lint test test-tools bench soak pictures clean
 
 help:
 	@echo "make demo    set up, start a server, push a test pattern to it, print the page to open"
@@ -23,6 +23,7 @@ help:
 	@echo "make test    everything that CI checks"
 	@echo "make lint    only the static checks       make pages   only the pages"
 	@echo "make bench   the README's figures         make soak    the long tests"
+	@echo "make pictures  the README's screenshots"
 	@echo "make wheel   a wheel with the pages in dist/"
 
 setup: $(STAMPS)/runtime $(STAMPS)/pages
@@ -130,6 +131,10 @@ bench: setup $(STAMPS)/dev test-tools
 	@for script in bench/[a-z]*.py; do \
 	  name=$$(basename $$script .py); echo; echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; \
 	done
+
+# The README's screenshots, taken by the end-to-end test of the pages.
+pictures: setup $(STAMPS)/dev test-tools
+	MEDIASERVER_PICTURES=docs/images $(BIN)/python -m pytest tests/e2e/test_watch.py
 
 clean:
 	rm -rf $(VENV) $(PAGES) players/node_modules dist build
