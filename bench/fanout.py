@@ -163,6 +163,8 @@ class Player(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
+
+    def begin(self) -> None:
         self._ask("media.m3u8")
 
     def _ask(self, path: str) -> None:
@@ -206,10 +208,12 @@ async def play(port: int, count: int, duration_s: float, fetches: bool) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: (print(context, file=sys.stderr), os._exit(1)))
     players = Players(fetches)
-    for number in range(count):
-        await loop.create_connection(lambda: Player(players), "127.0.0.1", port)
-        if number % 100 == 99:
-            await asyncio.sleep(0.01)
+    # All connect before the first asks, so that coming in does not compete with what is measured.
+    connected = [
+        (await loop.create_connection(lambda: Player(players), "127.0.0.1", port))[1] for _ in range(count)
+    ]
+    for player in connected:
+        player.begin()
     settled_s = time.monotonic() + 1.0
     await asyncio.sleep(duration_s + 1.0)
     json.dump([entry for entry in players.seen if entry[2] >= settled_s], sys.stdout)

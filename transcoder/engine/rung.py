@@ -101,15 +101,17 @@ class Rung:
         width, height = self.rendition.width, self.rendition.height
         if turned:
             width, height = height, width
-        frame = self._reformatter.reformat(
-            picture.frame,
-            width,
-            height,
-            PIXEL_FORMAT,
-            interpolation=Interpolation.BICUBIC,
-            dst_color_range=ColorRange.MPEG,
-            threads=1,
-        )
+        frame = picture.frame
+        if not _fits(frame, width, height):
+            frame = self._reformatter.reformat(
+                frame,
+                width,
+                height,
+                PIXEL_FORMAT,
+                interpolation=Interpolation.BICUBIC,
+                dst_color_range=ColorRange.MPEG,
+                threads=1,
+            )
         mark(frame, is_cut=picture.is_cut)
         return Picture(frame, picture.is_cut, picture.duration, picture.arrival_s)
 
@@ -195,3 +197,12 @@ class Rung:
                 arrival_s=picture.arrival_s if picture else 0.0,
             ),
         )
+
+
+def _fits(frame: VideoFrame, width: int, height: int) -> bool:
+    """Whether it can be encoded as it is. An unspecified range is limited (H.264 E.2.1)."""
+    return (frame.width, frame.height, frame.format.name) == (
+        width,
+        height,
+        PIXEL_FORMAT,
+    ) and frame.color_range != ColorRange.JPEG
