@@ -10,11 +10,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from transcoder.supervisor import Cut, LiveJob, LiveWorker, WorkerState
-
 from ingest.publication import Item, Publication, PublicationEnd, UnitQueue
 from transcoder.media import AccessUnit, Track
 from transcoder.packager import Packager
+from transcoder.supervisor import Cut, LiveJob, LiveWorker, WorkerState
 
 log = logging.getLogger(__name__)
 
