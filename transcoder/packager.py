@@ -100,7 +100,7 @@ class RenditionPackager:
         if self._track is None:
             self.dropped_units += 1
             return
-        self._settle(unit.dts)
+        self._settle(unit.dts, now_s)
         if self._begins_segment(unit):
             self.end_segment(now_s)
             self._enter_segment(unit, now_s)
@@ -109,13 +109,11 @@ class RenditionPackager:
             return
         elif self._is_part_full():
             self._finish_part(now_s)
-        if not self._samples:
-            self._part_dts = unit.dts
         self._held = unit
 
     def end_segment(self, now_s: float) -> None:
         """Close the open part and segment: at a cut, and when the publication ends."""
-        self._settle(None)
+        self._settle(None, now_s)
         self._finish_part(now_s)
         if self._segment_open:
             self.window.end_segment(now_s)
@@ -129,8 +127,8 @@ class RenditionPackager:
             self._add_gap(cut, min(self._cuts[0].time_s, end_s) if self._cuts else end_s, now_s)
         self._cuts.clear()
 
-    def _settle(self, next_dts: int | None) -> None:
-        """The unit in hand has got its duration: that of the way to the next one."""
+    def _settle(self, next_dts: int | None, now_s: float) -> None:
+        """The unit in hand has got its duration, that of the way to the next one, and joins its part."""
         held = self._held
         if held is None or self._track is None:
             return
@@ -142,6 +140,11 @@ class RenditionPackager:
             duration = duration if is_hole or distance <= 0 else distance
         duration = max(1, duration)
         self._frame_ticks = duration
+        if self._is_part_full():
+            # It turned out longer than the ones before it, and would make the part too long.
+            self._finish_part(now_s)
+        if not self._samples:
+            self._part_dts = held.dts
         self._part_ticks += duration
         self._samples.append(
             Sample(

@@ -3,11 +3,13 @@
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from transcoder.codecs import track_from_config
 from transcoder.cutter import GridCutter, SyncCutter
 from transcoder.manifests.config import WindowConfig
-from transcoder.manifests.window import MediaWindow
+from transcoder.manifests.window import MediaWindow, Part
 from transcoder.media import AccessUnit, Codec, Track
 from transcoder.packager import Packager, PackagerConfig
 
@@ -221,6 +223,24 @@ def test_millisecond_timestamps_never_make_a_part_too_long(jitter_ms: tuple[int,
         rig.packager.push_source(unit, unit.dts_s)
         dts_ms += jitter_ms[frame % 3]
     assert rig.windows["source"].statistics().overlong_parts == 0
+
+
+@given(st.lists(st.integers(min_value=16, max_value=240), min_size=40, max_size=200))
+def test_uneven_frames_never_make_a_part_too_long(distances_ms: list[int]) -> None:
+    rig = Rig()
+    dts_ms = 0
+    for frame, distance_ms in enumerate(distances_ms):
+        unit = AccessUnit(1, Codec.H264, 90_000, dts_ms * 90, dts_ms * 90, 0, frame % 10 == 0, b"v", 0.0)
+        rig.packager.push_source(unit, unit.dts_s)
+        dts_ms += distance_ms
+    rig.packager.finish(dts_ms / 1000)
+    assert rig.windows["source"].statistics().overlong_parts == 0
+    samples_ms = sum(part.duration_us for part in rig_parts(rig)) / 1000
+    assert samples_ms == pytest.approx(dts_ms, abs=250)
+
+
+def rig_parts(rig: Rig) -> list[Part]:
+    return [part for segment in rig.windows["source"].segments for part in segment.parts]
 
 
 def test_decode_times_follow_each_other_without_gap_or_overlap() -> None:
