@@ -190,6 +190,8 @@ export class Playback extends EventTarget {
   goLive(): void {
     this.#following = true;
     this.#user_paused = false;
+    // A step back a moment ago may not have been measured yet.
+    this.#measure();
     if (this.behind_s > 1) this.#seekToDistance(this.#steering.target_s);
     if (this.video.paused) void this.#play();
     this.#changed();

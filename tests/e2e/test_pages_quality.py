@@ -109,8 +109,8 @@ async def test_playlists_carry_the_viewers_session_and_segments_do_not(
     assert all("session=" in url for url in playlists)
     assert media
     assert not any("?" in url for url in media)
-    # The page asks every ten seconds.
-    await page.get_by_text("1 watching").wait_for(timeout=15_000)
+    # The page asks every ten seconds, and the viewers of the tests before count for fifteen.
+    await page.get_by_text("1 watching").wait_for(timeout=40_000)
 
 
 async def test_the_keyboard_drives_the_player(browser: Browser, server: ServerProcess, show: str) -> None:
