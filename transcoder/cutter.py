@@ -26,11 +26,31 @@ PART_JITTER_S = 0.002
 """RTMP counts milliseconds: the lengths of n frames differ by up to two of them."""
 
 
+FIRST_SYNC_PATIENCE_S = 10.0
+"""A picture track that has no sync point for so long from its start on cannot be played by anybody."""
+
+
 @dataclass(frozen=True, slots=True)
 class LongGop:
     """The source has no sync point for longer than a segment may last: it cannot be passed through."""
 
     elapsed_s: float
+    never_began: bool = False
+    """There has not been any sync point at all: it cannot be decoded either."""
+
+
+class _FirstSync:
+    """Waits for the first sync point, for a while."""
+
+    def __init__(self) -> None:
+        self._began_s: float | None = None
+
+    def missing(self, unit: AccessUnit) -> list[float] | LongGop:
+        """What to answer to a unit while there was no sync point yet."""
+        if self._began_s is None:
+            self._began_s = unit.dts_s
+        waited_s = unit.dts_s - self._began_s
+        return LongGop(waited_s, never_began=True) if waited_s > FIRST_SYNC_PATIENCE_S else []
 
 
 class SyncCutter:
@@ -39,9 +59,12 @@ class SyncCutter:
     No segment may outlast ``max_segment_s``. An encoder that puts sync points wherever the scene changes
     may leave any distance up to that after a sync point, so with an irregular source every sync point is
     taken; once the distances have been equal for a while, they are trusted and segments near the target.
+    Nothing is cut before ``not_before_s``: until there, the stream has been published already.
     """
 
-    def __init__(self, *, target_s: float, max_segment_s: float) -> None:
+    def __init__(self, *, target_s: float, max_segment_s: float, not_before_s: float = 0.0) -> None:
+        self._first_sync = _FirstSync()
+        self._not_before_s = not_before_s
         self._min_s = target_s * SEGMENT_MIN_SHARE
         self._max_s = max_segment_s
         self._last_cut_s: float | None = None
@@ -53,10 +76,16 @@ class SyncCutter:
         """The next sync point is a cut, however early: a format has changed."""
         self._soon = True
 
+    def cut_was_made(self, time_s: float) -> None:
+        """The sound went on without pictures, and had to be cut at ``time_s``."""
+        self._last_cut_s = time_s
+
     def see(self, unit: AccessUnit) -> list[float] | LongGop:
         """Take the leader's next unit; answer the cut instants (pts, seconds) that it makes known."""
-        if not unit.sync:
-            if self._last_cut_s is not None and unit.pts_s - self._last_cut_s > self._max_s + 0.25:
+        if not unit.sync or unit.pts_s < self._not_before_s:
+            if self._last_cut_s is None:
+                return self._first_sync.missing(unit)
+            if unit.pts_s - self._last_cut_s > self._max_s + 0.25:
                 return LongGop(unit.pts_s - self._last_cut_s)
             return []
         now_s = unit.pts_s
@@ -81,11 +110,12 @@ class SyncCutter:
 class GridCutter:
     """Cuts every ``target_s`` of media, because the encoders put a sync point wherever we ask for one.
 
-    Each instant is announced one segment ahead, so that no rendition ever waits for another. Nothing is cut
-    before ``not_before_s``: until there, the stream has been published already.
+    Each instant is announced one segment ahead, so that no rendition ever waits for another. ``not_before_s``
+    is as for :class:`SyncCutter`.
     """
 
     def __init__(self, *, target_s: float, not_before_s: float = 0.0) -> None:
+        self._first_sync = _FirstSync()
         self._target_s = target_s
         self._not_before_s = not_before_s
         self._next_s: float | None = None
@@ -93,11 +123,15 @@ class GridCutter:
     def cut_soon(self) -> None:
         """The next cut that is announced is soon enough: cuts that were announced stay."""
 
+    def cut_was_made(self, time_s: float) -> None:
+        """The sound went on without pictures, and had to be cut at ``time_s``."""
+        self._next_s = time_s
+
     def see(self, unit: AccessUnit) -> list[float] | LongGop:
         """Take the leader's next unit; answer the cut instants (pts, seconds) that it makes known."""
         if self._next_s is None:
             if not unit.sync:
-                return []
+                return self._first_sync.missing(unit)
             first_s = max(unit.pts_s, self._not_before_s)
             self._next_s = first_s + self._target_s
             return [first_s, self._next_s]

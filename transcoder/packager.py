@@ -88,10 +88,17 @@ class RenditionPackager:
         self.window.set_init(init_segment(track))
         return changed
 
-    def cut_at(self, time_s: float, now_s: float, *, discontinuity: bool = False) -> None:
+    def cut_at(
+        self,
+        time_s: float,
+        now_s: float,
+        *,
+        discontinuity: bool = False,
+        max_lag_segments: int = MAX_LAG_SEGMENTS,
+    ) -> None:
         """The next segment starts at the first unit (sync unit, for pictures) with pts >= ``time_s``."""
         self._cuts.append(_Cut(time_s, discontinuity))
-        if len(self._cuts) > MAX_LAG_SEGMENTS:
+        while len(self._cuts) > max_lag_segments:
             self.end_segment(now_s)
             self._add_gap(self._cuts.popleft(), self._cuts[0].time_s, now_s)
 
@@ -236,12 +243,14 @@ class Packager:
         passthrough: Mapping[int, str],
     ) -> None:
         self.renditions = {name: RenditionPackager(window, config) for name, window in windows.items()}
+        self._config = config
         self._cutter = cutter
         self._leader = leader
         self._passthrough = dict(passthrough)
         self._waiting: deque[AccessUnit] = deque()
         self._discontinuity_due = False
         self._leader_dts_s: float | None = None
+        self._last_cut_s: float | None = None
         self.published_s = 0.0
         """How far the leader has come, in seconds on the publication's timeline."""
         self.long_gop: LongGop | None = None
@@ -263,25 +272,21 @@ class Packager:
 
         Sets :attr:`long_gop` where the source cannot be passed through any longer.
         """
-        cuts: list[float] = []
         if unit.track_id == self._leader.track_id:
             seen = self._cutter.see(unit)
             if isinstance(seen, LongGop):
                 self.long_gop = seen
-            else:
-                cuts = seen
-            for cut_s in cuts:
-                for rendition in self.renditions.values():
-                    rendition.cut_at(cut_s, now_s, discontinuity=self._discontinuity_due)
-                self._discontinuity_due = False
+                seen = []
+            for cut_s in seen:
+                self._cut(cut_s, now_s, max_lag_segments=MAX_LAG_SEGMENTS)
             self._leader_dts_s = unit.dts_s
             self.published_s = max(self.published_s, unit.pts_s)
             self._push_passthrough(unit, now_s)
-            self._release(now_s)
-        elif unit.track_id in self._passthrough:
+            return [*seen, *self._release(now_s)]
+        if unit.track_id in self._passthrough:
             self._waiting.append(unit)
-            self._release(now_s)
-        return cuts
+            return self._release(now_s)
+        return []
 
     def push_rendition(self, name: str, unit: AccessUnit, now_s: float) -> None:
         """Take a unit from the worker."""
@@ -295,17 +300,40 @@ class Packager:
         for rendition in self.renditions.values():
             rendition.level(self.published_s, now_s)
 
-    def _release(self, now_s: float) -> None:
-        """Sound goes on as far as the picture has come: until there, every cut is known."""
+    def _cut(self, time_s: float, now_s: float, *, max_lag_segments: int) -> None:
+        for rendition in self.renditions.values():
+            rendition.cut_at(
+                time_s, now_s, discontinuity=self._discontinuity_due, max_lag_segments=max_lag_segments
+            )
+        self._discontinuity_due = False
+        self._last_cut_s = time_s
+
+    def _release(self, now_s: float) -> list[float]:
+        """Sound goes on as far as the picture has come: until there, every cut is known.
+
+        Where the picture stays away, sound goes on alone; answers the cuts that had to be made for it.
+        """
+        cuts: list[float] = []
         while self._waiting:
             unit = self._waiting[0]
-            lead_s = unit.pts_s - self._leader_dts_s if self._leader_dts_s is not None else 0.0
-            oldest_wait_s = self._waiting[-1].pts_s - unit.pts_s
-            if lead_s > 0 and oldest_wait_s < MAX_AUDIO_LEAD_S:
-                return
-            if self._leader_dts_s is None and oldest_wait_s < MAX_AUDIO_LEAD_S:
-                return
-            self._push_passthrough(self._waiting.popleft(), now_s)
+            known = self._leader_dts_s is not None and unit.pts_s <= self._leader_dts_s
+            if not known and self._waiting[-1].pts_s - unit.pts_s < MAX_AUDIO_LEAD_S:
+                break
+            self._waiting.popleft()
+            if not known and self._outlasts_segment(unit):
+                self._cut(unit.pts_s, now_s, max_lag_segments=1)
+                self._cutter.cut_was_made(unit.pts_s)
+                cuts.append(unit.pts_s)
+            if not known:
+                self.published_s = max(self.published_s, unit.pts_s)
+            self._push_passthrough(unit, now_s)
+        return cuts
+
+    def _outlasts_segment(self, unit: AccessUnit) -> bool:
+        """Whether the open segment would get too long with this unit."""
+        if self._last_cut_s is None:
+            return False
+        return unit.pts_s - self._last_cut_s > self._config.max_segment_s - MAX_AUDIO_LEAD_S
 
     def _push_passthrough(self, unit: AccessUnit, now_s: float) -> None:
         if (name := self._passthrough.get(unit.track_id)) is not None:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from transcoder.media import AccessUnit, Kind, Track
 
 SETTLE_S = 0.7
-"""Media time after which a track that has not shown up is taken not to exist."""
+"""Media time after which a kind of track that nobody has announced is taken not to exist."""
 SLOW_SETTLE_S = 3.0
-"""The same for a second picture: below 2 pictures a second the frame length is not known earlier."""
+"""The same for a track that was announced and has sent nothing, and for a second picture: below 2 pictures
+a second the frame length is not known earlier."""
 MIN_PICTURES = 4
 """Pictures whose mean distance tells the frame length well enough (RTMP rounds to milliseconds)."""
 
@@ -56,6 +57,8 @@ class SourceProbe:
         audio = self._of(Kind.AUDIO)
         elapsed_s = self._elapsed_s()
         if elapsed_s < SETTLE_S and not (video and audio):
+            return None
+        if elapsed_s < SLOW_SETTLE_S and any(not self._dts_s.get(track_id) for track_id in self._tracks):
             return None
         pictures = len(self._dts_s[video.track_id]) if video else 0
         if video and pictures < MIN_PICTURES and elapsed_s < SETTLE_S:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ingest.publication import Item, Publication, TrackUpdate, UnitQueue
 from mediaserver.live.transcoding import Transcoding, WorkerFactory
-from transcoder.cutter import GridCutter, SyncCutter
+from transcoder.cutter import GridCutter, LongGop, SyncCutter
 from transcoder.ladder import Ladder, LadderError, plan
 from transcoder.manifests.window import MediaWindow
 from transcoder.media import AccessUnit, Kind, Track
@@ -49,6 +49,9 @@ class Stage(Protocol):
 class _Verdict(Enum):
     ENDED = "ended"
     LONG_GOP = "long_gop"
+    """The source cannot be passed through any longer."""
+    NEW_TRACK = "new_track"
+    """A kind of track has begun that was not there when the ladder was planned."""
 
 
 class Broadcast:
@@ -79,8 +82,8 @@ class Broadcast:
         """Until the publication ends. What the publisher sent wrong ends the publication, not us."""
         long_gop = False
         try:
-            while await self._run_once(long_gop=long_gop) is _Verdict.LONG_GOP:
-                long_gop = True
+            while (verdict := await self._run_once(long_gop=long_gop)) is not _Verdict.ENDED:
+                long_gop = long_gop or verdict is _Verdict.LONG_GOP
         except LadderError as refusal:
             self.publication.kick(str(refusal))
         finally:
@@ -124,13 +127,15 @@ class Broadcast:
         }
         leader = profile.leader
         follows_source = leader.kind is Kind.VIDEO and leader.track_id in passthrough
+        published_s = self.packager.published_s if self.packager else 0.0
         cutter = (
-            SyncCutter(target_s=config.segment_target_s, max_segment_s=config.max_segment_s)
-            if follows_source
-            else GridCutter(
+            SyncCutter(
                 target_s=config.segment_target_s,
-                not_before_s=self.packager.published_s if self.packager else 0.0,
+                max_segment_s=config.max_segment_s,
+                not_before_s=published_s,
             )
+            if follows_source
+            else GridCutter(target_s=config.segment_target_s, not_before_s=published_s)
         )
         return Packager(config, cutter, leader=leader, windows=windows, passthrough=passthrough)
 
@@ -158,17 +163,27 @@ class Broadcast:
         for item in backlog:
             self._take(packager, profile, item)
         async for item in subscription:
+            if isinstance(item, AccessUnit) and _is_new(item, profile):
+                log.info("stream %s: %s has begun", self.publication.request.stream, item.codec.kind)
+                return _Verdict.NEW_TRACK
             self._take(packager, profile, item)
             if packager.long_gop is not None:
-                return self._give_up_passthrough(packager.long_gop.elapsed_s)
+                return self._give_up_passthrough(packager.long_gop)
         return _Verdict.ENDED
 
-    def _give_up_passthrough(self, elapsed_s: float) -> _Verdict:
+    def _give_up_passthrough(self, long_gop: LongGop) -> _Verdict:
+        elapsed_s = long_gop.elapsed_s
         log.warning(
             "stream %s: no sync point for %.1f s, so the source cannot be passed through",
             self.publication.request.stream,
             elapsed_s,
         )
+        if long_gop.never_began:
+            self.publication.kick(
+                f"no keyframe came within {elapsed_s:.0f} s: set a keyframe interval of 2 s, "
+                "and intra refresh off"
+            )
+            return _Verdict.ENDED
         if self._config.ladder == "passthrough":
             self.publication.kick(
                 f"keyframes are more than {elapsed_s:.0f} s apart: set a keyframe interval of 2 s, "
@@ -205,6 +220,11 @@ class Broadcast:
 
     async def _run_still(self, track: Track, unit: AccessUnit) -> None:
         await self._take_still(track, unit)
+
+
+def _is_new(unit: AccessUnit, profile: SourceProfile) -> bool:
+    """Whether the unit is of a kind that the profile has not; further tracks of a kind are left alone."""
+    return all(track.kind is not unit.codec.kind for track in profile.tracks.values())
 
 
 async def _probe(subscription: UnitQueue[Item], backlog: list[Item]) -> SourceProfile | None:

@@ -88,6 +88,23 @@ def test_no_segment_rounds_above_the_target_duration(gops_s: list[float]) -> Non
     assert all(later - earlier < 4.5 for earlier, later in pairwise(cuts))
 
 
+@pytest.mark.parametrize("cutter", [SyncCutter(target_s=2, max_segment_s=4), GridCutter(target_s=2)])
+def test_no_sync_point_at_all_is_told_after_ten_seconds(cutter: SyncCutter | GridCutter) -> None:
+    for frame in range(300):
+        seen = cutter.see(picture(frame / 25))
+        if isinstance(seen, LongGop):
+            assert seen.never_began
+            assert 10 < frame / 25 < 10.1
+            return
+        assert seen == []
+    pytest.fail("a source without sync points went unnoticed")
+
+
+def test_what_was_published_already_is_not_cut_again() -> None:
+    cutter = SyncCutter(target_s=2, max_segment_s=4, not_before_s=3.5)
+    assert cuts_of(cutter, pictures(every(2.0, 8))) == [4, 6, 8]
+
+
 def test_grid_announces_each_cut_one_segment_ahead() -> None:
     cutter = GridCutter(target_s=2)
     assert cutter.see(picture(0.5, sync=False)) == []

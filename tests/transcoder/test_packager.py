@@ -119,6 +119,24 @@ def test_sound_waits_for_the_picture_to_tell_the_cut_but_not_for_ever() -> None:
     assert rig.windows["audio"].position > before
 
 
+def test_sound_goes_on_in_segments_while_the_picture_stays_away() -> None:
+    rig = Rig()
+    rig.push(interleaved(4))
+    rig.push([sound(n) for n in range(188, 900)])
+    for window in (rig.windows["audio"], rig.windows["source"]):
+        statistics = window.statistics()
+        assert statistics.overlong_segments == 0
+        assert window.last_msn >= 4
+    assert [segment.gap for segment in rig.windows["source"].segments][-1]
+    assert not any(segment.gap for segment in rig.windows["audio"].segments)
+    assert abs(rig.windows["audio"].next_msn - rig.windows["source"].next_msn) <= 1
+    rig.push([unit for unit in interleaved(24, start_frame=500) if unit.pts_s > 19.2])
+    assert not list(rig.windows["source"].segments)[-1].gap
+    assert rig.packager.long_gop is None
+    rig.packager.finish(24.0)
+    assert rig.windows["audio"].next_msn == rig.windows["source"].next_msn
+
+
 def test_units_before_the_first_cut_are_dropped_and_counted() -> None:
     rig = Rig()
     rig.push([picture(n) for n in range(40, 60)])

@@ -32,11 +32,17 @@ def test_picture_and_sound_are_known_after_a_few_frames() -> None:
 
 
 def test_a_track_that_sends_nothing_is_waited_for_and_then_left_out() -> None:
-    units = [unit(VIDEO, n / 25) for n in range(30)]
-    assert probe_of(VIDEO, AUDIO, *units[:10]).profile() is None
+    units = [unit(VIDEO, n / 25) for n in range(90)]
+    assert probe_of(VIDEO, AUDIO, *units[:70]).profile() is None
     profile = probe_of(VIDEO, AUDIO, *units).profile()
     assert profile is not None
     assert set(profile.tracks) == {1}
+
+
+def test_a_kind_that_nobody_announced_is_not_waited_for_long() -> None:
+    units = [unit(VIDEO, n / 25) for n in range(30)]
+    assert probe_of(VIDEO, *units[:10]).profile() is None
+    assert probe_of(VIDEO, *units).profile() is not None
 
 
 def test_sound_alone_leads_itself() -> None:

@@ -41,14 +41,14 @@ class Broadcaster:
         self.publication.set_track(video)
         self.publication.set_track(AUDIO)
 
-    async def push(self, from_s: float, until_s: float, *, gop_s: float = 2.0) -> None:
-        """Units of both tracks, a sync picture every ``gop_s``."""
+    async def push(self, from_s: float, until_s: float, *, gop_s: float = 2.0, sound: bool = True) -> None:
+        """Units of both tracks, a sync picture every ``gop_s`` from time zero on."""
         units = []
         for frame in range(round(from_s * FPS), round(until_s * FPS)):
             tick = frame * 90_000 // FPS
             sync = frame % round(gop_s * FPS) == 0
             units.append(AccessUnit(1, Codec.H264, 90_000, tick, tick, 0, sync, b"v" * 64, time.monotonic()))
-        for frame in range(round(from_s * 46.875), round(until_s * 46.875)):
+        for frame in range(round(from_s * 46.875), round(until_s * 46.875)) if sound else ():
             tick = frame * 1024
             units.append(AccessUnit(2, Codec.AAC, 48_000, tick, tick, 1024, True, b"a", time.monotonic()))
         for unit in sorted(units, key=lambda unit: unit.dts_s):

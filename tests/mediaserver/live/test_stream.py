@@ -157,6 +157,38 @@ async def test_ten_second_gops_are_refused_where_only_passthrough_is_allowed(mak
     assert "keyframe interval" in reasons[0]
 
 
+async def test_a_publisher_without_keyframes_is_told_so(make_stream: MakeStream) -> None:
+    stream = make_stream()
+    broadcaster = Broadcaster(stream)
+    await broadcaster.on_air()
+    reasons: list[str] = []
+    broadcaster.publication.on_kick = reasons.append
+    broadcaster.announce()
+    await broadcaster.push(1, 14, gop_s=100)
+    await broadcaster.task
+    assert "no keyframe" in reasons[0]
+    assert stream.state is StreamState.OFFLINE
+
+
+async def test_sound_that_begins_later_is_heard(make_stream: MakeStream) -> None:
+    stream = make_stream()
+    broadcaster = Broadcaster(stream)
+    await broadcaster.on_air()
+    broadcaster.publication.set_track(VIDEO)
+    await broadcaster.push(0, 5, sound=False)
+    await stream.wait_state(StreamState.LIVE)
+    assert b"audio/media.m3u8" not in (await stream.master_playlist()).body
+    broadcaster.announce()
+    await broadcaster.push(5, 5.2)
+    await broadcaster.push(5.2, 11)
+    assert b"audio/media.m3u8" in (await stream.master_playlist()).body
+    text, audio = await text_of(stream), await text_of(stream, "audio")
+    assert text.count("#EXT-X-DISCONTINUITY\n") == 1
+    assert last_msn_of(audio) == last_msn_of(text)
+    # What had been published before is not published again.
+    assert 8.5 <= sum(map(float, re.findall(r"#EXTINF:([0-9.]+)", text))) <= 11
+
+
 async def test_a_poster_is_taken_of_the_first_sync_picture(make_stream: MakeStream) -> None:
     stream = make_stream()
     broadcaster = await live(stream)
