@@ -37,10 +37,9 @@ class RenditionOutput:
         self.window = window
         self.track: Track | None = None
         """As packaged now; None before the first init."""
-        self.closed = False
-        """The rendition was given up: who waits gets 404."""
-        self.stopping = False
         self.waiting = 0
+        self._given_up = False
+        self._stopping = False
         self._reports = reports
         self._cache = PlaylistCache()
         self._seen_version = window.version
@@ -48,14 +47,19 @@ class RenditionOutput:
 
     def notify(self) -> None:
         """Wake who waits, if there is anything new to see."""
-        if self.window.version == self._seen_version and not self.closed:
+        if self.window.version == self._seen_version:
             return
         self._seen_version = self.window.version
         self._wake()
 
+    def give_up(self) -> None:
+        """The rendition is no longer offered: who waits gets 404."""
+        self._given_up = True
+        self._wake()
+
     def stop(self) -> None:
         """Nothing more will come from this process: who waits gets 503, which players try again."""
-        self.stopping = True
+        self._stopping = True
         self._wake()
 
     def _wake(self) -> None:
@@ -95,9 +99,9 @@ class RenditionOutput:
         return found
 
     async def _next_change(self) -> None:
-        if self.stopping:
+        if self._stopping:
             raise PlaylistRefused(503, "the stream is being closed here")
-        if self.closed:
+        if self._given_up:
             raise PlaylistRefused(404, "this rendition is no longer offered")
         await self._changed.wait()
 

@@ -13,10 +13,10 @@ from typing import Self
 
 from ingest.publication import Publication, PublishRefused, PublishRequest, Refusal
 from mediaserver.live.records import StreamChanges, StreamRecord, StreamRecords
-from mediaserver.live.states import StreamState
 from mediaserver.live.stream import LiveStream, Still
 from mediaserver.live.transcoding import WorkerFactory
 from mediaserver.settings import LiveSettings
+from mediaserver.state.records import RecordsError
 from transcoder.manifests.window import WindowCheckpoint
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class StreamRegistry:
         await self._records.delete(name)
         stream = self._streams.pop(name)
         self._thrown_out_until_s.pop(name, None)
-        await stream.close()
+        await stream.close("the stream was deleted")
 
     def kick(self, name: str, reason: str) -> bool:
         """Throw the publisher out; it needs a new key or a minute to return. False: there was none."""
@@ -135,6 +135,8 @@ class StreamRegistry:
             raise PublishRefused(Refusal.THROWN_OUT, "thrown out: use a new key or wait a minute")
         stream = self._streams.get(name)
         if stream is None:
+            if not self._open_publish:
+                raise _wrong_key()
             self._forget_unrecorded()
             stream = self._streams[name] = self._make_stream(name, None)
         if stream.publication is not None and not stream.publication.ended:
@@ -154,11 +156,11 @@ class StreamRegistry:
         return publication
 
     async def _check_key(self, request: PublishRequest) -> None:
-        record = await self._records.get(request.stream)
-        if record is None and self._open_publish:
+        # Asked whether the stream exists or not, so that not even the time that it takes tells.
+        if await self._records.verify_key(request.stream, request.key or ""):
             return
-        if record is None or not request.key or not await self._records.verify_key(record.name, request.key):
-            raise PublishRefused(Refusal.WRONG_KEY, "no stream with this name and key")
+        if not self._open_publish or await self._records.get(request.stream) is not None:
+            raise _wrong_key()
 
     async def _carry(self, stream: LiveStream, publication: Publication) -> None:
         await self._save_checkpoint(stream)
@@ -167,12 +169,17 @@ class StreamRegistry:
 
     async def _save_checkpoint(self, stream: LiveStream) -> None:
         checkpoint = stream.checkpoint() or WindowCheckpoint(0, 0)
-        if stream.record is not None:
+        if stream.record is None:
+            return
+        try:
             await self._records.save_checkpoint(
                 stream.name,
                 next_msn=checkpoint.next_msn,
                 discontinuity_sequence=checkpoint.discontinuity_sequence,
             )
+        except RecordsError as error:
+            # A full disk is no reason to keep a broadcast from its viewers.
+            log.error("stream %s: where its playlists stand was not saved: %s", stream.name, error)
 
     def _make_stream(self, name: str, record: StreamRecord | None) -> LiveStream:
         return LiveStream(
@@ -187,10 +194,14 @@ class StreamRegistry:
     def _forget_unrecorded(self) -> None:
         """Streams that were only ever on air and no longer are; refuses when too many are."""
         for name, stream in list(self._streams.items()):
-            if stream.record is None and stream.state in (StreamState.OFFLINE, StreamState.ENDED):
+            if stream.record is None and stream.is_idle:
                 del self._streams[name]
         if sum(stream.record is None for stream in self._streams.values()) >= MAX_UNRECORDED:
             raise PublishRefused(Refusal.OVERLOADED, "too many streams without a record are on air")
+
+
+def _wrong_key() -> PublishRefused:
+    return PublishRefused(Refusal.WRONG_KEY, "no stream with this name and key")
 
 
 def _resumed(record: StreamRecord | None) -> WindowCheckpoint | None:

@@ -68,8 +68,7 @@ class StreamRun:
                 output.window.discontinuity()
             self.outputs[rendition.name] = output
         for given_up in previous.values():
-            given_up.closed = True
-            given_up.notify()
+            given_up.give_up()
         self.frame_rates = _frame_rates(ladder, profile)
         return {name: output.window for name, output in self.outputs.items()}
 

@@ -86,6 +86,7 @@ class LiveStream:
         self._master: RenderedPlaylist | None = None
         self._master_text = ""
         self._on_air = asyncio.Lock()
+        self._closed = False
         self._aftermath: asyncio.Task[None] | None = None
         self._input = RateMeter()
         self._input_bytes_seen = 0
@@ -132,6 +133,11 @@ class LiveStream:
     def broadcast(self) -> Broadcast | None:
         return self._broadcast
 
+    @property
+    def is_idle(self) -> bool:
+        """Nobody publishes, and no media is left to fetch."""
+        return self.publication is None and self._run is None
+
     async def wait_state(self, *states: StreamState) -> None:
         """Until the stream is in one of ``states``. The caller brings the deadline."""
         while self.state not in states:
@@ -161,6 +167,10 @@ class LiveStream:
         """Put a publication on air until it ends; then the grace time begins."""
         self.publication = publication
         async with self._on_air:
+            if self._closed:
+                publication.kick("the stream is closed here")
+                self.publication = None
+                return
             await self._stop_aftermath()
             self._enter(StreamEvent.PUBLISHED)
             if self.state is StreamState.STARTING:
@@ -187,10 +197,11 @@ class LiveStream:
                 self._enter(StreamEvent.PUBLISHER_LEFT)
                 self._aftermath = asyncio.create_task(self._run_aftermath())
 
-    async def close(self) -> None:
-        """The server stops: end what is on air, close the playlists."""
+    async def close(self, reason: str = "the server is stopping") -> None:
+        """For good: end what is on air, take nobody in any more. Who waits is told to come back."""
+        self._closed = True
         if self.publication is not None:
-            self.publication.kick("the server is stopping")
+            self.publication.kick(reason)
         async with self._on_air:
             await self._stop_aftermath()
         for output in self.renditions:
@@ -290,6 +301,8 @@ class LiveStream:
     def _forget_run(self) -> None:
         """What follows starts a new run under new names; its numbers go on."""
         self._checkpoint = self.checkpoint()
+        for output in self.renditions:
+            output.give_up()
         self._run = None
 
     async def _stop_aftermath(self) -> None:

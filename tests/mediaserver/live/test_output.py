@@ -125,8 +125,7 @@ async def test_held_requests_have_a_limit(output: RenditionOutput, monkeypatch) 
 async def test_who_waits_for_a_rendition_that_is_given_up_gets_404(output: RenditionOutput) -> None:
     add_part(output)
     request = await held(output.playlist(0, 1, None))
-    output.closed = True
-    output.notify()
+    output.give_up()
     with pytest.raises(PlaylistRefused) as refused:
         await request
     assert refused.value.status == 404

@@ -1,5 +1,6 @@
 """Who may publish, and what the operator's changes do to who already does."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from mediaserver.live.records import StreamChanges, StreamRecords
 from mediaserver.live.registry import StreamRegistry
 from mediaserver.live.states import StreamState
 from mediaserver.settings import LiveSettings
+from mediaserver.state.records import RecordsError
 from mediaserver.state.sqlite import open_sqlite_records
 
 Open = Callable[..., "asynccontextmanager[StreamRegistry]"]
@@ -135,7 +137,7 @@ async def test_deleting_a_stream_ends_its_publication(registry: StreamRegistry) 
     key = await create(registry)
     publication = await registry.publish(request("show", key))
     await registry.delete("show")
-    assert publication.ended
+    assert publication.end_reason == "the stream was deleted"
     assert registry.get("show") is None
     with pytest.raises(KeyError):
         await registry.delete("show")
@@ -170,6 +172,46 @@ async def test_streams_without_a_record_have_a_limit(
             await registry.get(f"s{number}").wait_state(StreamState.STARTING)
         assert await refusal(registry, "s3", None) is Refusal.OVERLOADED
         assert not any(publication.ended for publication in publications)
+
+
+async def test_streams_without_a_record_that_come_at_once_are_all_on_air(open_registry: Open) -> None:
+    async with open_registry(open_publish=True) as registry:
+        names = [f"s{number}" for number in range(5)]
+        publications = await asyncio.gather(*(registry.publish(request(name, None)) for name in names))
+        for name, publication in zip(names, publications, strict=True):
+            assert registry.get(name).publication is publication
+
+
+async def test_a_store_that_cannot_be_written_keeps_no_broadcast_off_the_air(
+    registry: StreamRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await create(registry)
+
+    async def disk_full(*_: object, **__: object) -> None:
+        raise RecordsError("database or disk is full")
+
+    monkeypatch.setattr(registry._records, "save_checkpoint", disk_full)
+    publication = await registry.publish(request("show", key))
+    await registry.get("show").wait_state(StreamState.STARTING)
+    await end(registry, publication)
+    await registry.publish(request("show", key))
+
+
+async def test_an_unknown_stream_costs_the_same_work_as_a_wrong_key(
+    registry: StreamRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await create(registry)
+    asked: list[str] = []
+    verify = registry._records.verify_key
+
+    async def counted(name: str, key: str) -> bool:
+        asked.append(name)
+        return await verify(name, key)
+
+    monkeypatch.setattr(registry._records, "verify_key", counted)
+    for name in ("show", "nobody"):
+        assert await refusal(registry, name, "wrong") is Refusal.WRONG_KEY
+    assert asked == ["show", "nobody"]
 
 
 async def test_streams_survive_a_restart_and_numbers_do_not_go_back(open_registry: Open) -> None:
