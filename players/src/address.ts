@@ -2,20 +2,20 @@
 
 export interface WatchAddress {
   stream: string;
-  /** From the fragment, which never reaches a server or its log. */
+  /** From the fragment, which never reaches a server or its log; or from the path, as media addresses have it. */
   token: string | null;
   embed: boolean;
 }
 
-const STREAM_PATH = /^\/watch\/([A-Za-z0-9_-]{1,64})\/?$/;
+const STREAM_PATH = /^(?:\/t\/([^/]+))?\/watch\/([A-Za-z0-9_-]{1,64})\/?$/;
 /** A JWT: three base64url parts. Anything else would not fit into a path. */
 const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
-/** Reads `/watch/{stream}?embed=1#token=…`; null when the path names no stream. */
+/** Reads `/watch/{stream}?embed=1#token=…` and `/t/{token}/watch/{stream}`; null when the path names no stream. */
 export function parseWatchAddress(url: URL): WatchAddress | null {
-  const stream = STREAM_PATH.exec(url.pathname)?.[1];
+  const [, pathToken, stream] = STREAM_PATH.exec(url.pathname) ?? [];
   if (stream === undefined) return null;
-  const token = new URLSearchParams(url.hash.slice(1)).get('token');
+  const token = new URLSearchParams(url.hash.slice(1)).get('token') ?? pathToken ?? null;
   const embed = url.searchParams.get('embed');
   return {
     stream,

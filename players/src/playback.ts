@@ -147,7 +147,7 @@ export class Playback extends EventTarget {
     this.#wanted = false;
     this.#opened_ms = Number.NaN;
     clearInterval(this.#tick);
-    clearTimeout(this.#mend);
+    this.#forgetMend();
     this.#release();
     this.#setPhase('idle');
   }
@@ -243,7 +243,7 @@ export class Playback extends EventTarget {
   }
 
   #begin(): void {
-    clearTimeout(this.#mend);
+    this.#forgetMend();
     this.#release();
     this.#moved_at_ms = performance.now();
     this.#setPhase('loading');
@@ -428,6 +428,12 @@ export class Playback extends EventTarget {
       this.#mend = undefined;
       this.#apply(remedy.action);
     }, remedy.delay_ms);
+  }
+
+  /** While a remedy is due, further faults are not looked at: one that is called off must not count as due. */
+  #forgetMend(): void {
+    clearTimeout(this.#mend);
+    this.#mend = undefined;
   }
 
   #apply(action: Action): void {

@@ -20,6 +20,11 @@ describe('the watch page’s address', () => {
     expect(parse(`/watch/mine?token=${JWT}`)?.token).toBeNull();
   });
 
+  it('takes the token from the path of private media', () => {
+    expect(parse(`/t/${JWT}/watch/mine?embed=1`)).toEqual({ stream: 'mine', token: JWT, embed: true });
+    expect(parse('/t/nonsense/watch/mine')).toEqual({ stream: 'mine', token: null, embed: false });
+  });
+
   it.each(['../../etc', 'a.b', 'a.b.c/../../d', '%2e%2e', ''])('refuses the token %j, which would change the path', (token) => {
     expect(parse(`/watch/mine#token=${token}`)?.token).toBeNull();
   });

@@ -126,7 +126,7 @@ async def test_the_keyboard_drives_the_player(browser: Browser, server: ServerPr
     await page.keyboard.press("i")
     await page.get_by_text("First picture").wait_for()
     await page.keyboard.press("ArrowLeft")
-    await page.get_by_role("button", name="Go to the live edge").wait_for()
+    await page.get_by_role("button", name="Go live").wait_for()
     await page.keyboard.press("l")
     await page.get_by_role("button", name="At the live edge").wait_for()
     await page.wait_for_function("() => window.mediaserverPlayer.statistics().distance_s < 2")

@@ -69,7 +69,7 @@ export class LiveButton extends LitElement {
     return html`<button
       type="button"
       class=${this.live ? 'live' : ''}
-      aria-label=${this.live ? 'At the live edge' : `Go to the live edge, now ${behind}`}
+      aria-label=${this.live ? 'At the live edge' : `Go live, now ${behind}`}
       title=${this.live ? 'You are watching live' : 'Go live (l)'}
     >
       <i></i>${this.live ? 'LIVE' : html`<span>Go live</span><span class="behind">−${Math.round(this.behind_s)} s</span>`}

@@ -206,8 +206,9 @@ export class Player extends LitElement {
   }
 
   #embedTitle(title: string, viewers: number) {
+    const fragment = this.token === null ? '' : `#token=${this.token}`;
     return html`<div slot="top-chrome" class="embed-title">
-      <a href="/watch/${this.stream}${location.hash}" target="_blank" rel="noopener">${title}</a>
+      <a href="/watch/${this.stream}${fragment}" target="_blank" rel="noopener">${title}</a>
       <span>${viewersIcon(15)} ${viewersText(viewers)}</span>
     </div>`;
   }
