@@ -129,7 +129,11 @@ class StreamRegistry:
             raise PublishRefused(
                 Refusal.BAD_NAME, "a stream name is 1 to 64 letters, digits, hyphens and underscores"
             )
-        await self._check_key(request)
+        try:
+            await self._check_key(request)
+        except RecordsError as error:
+            log.error("stream %s: its key cannot be checked: %s", name, error)
+            raise PublishRefused(Refusal.OVERLOADED, "keys cannot be checked at the moment") from error
         # From here to the end nothing is awaited: two publishers cannot both find the stream free.
         if time.monotonic() < self._thrown_out_until_s.get(name, -math.inf):
             raise PublishRefused(Refusal.THROWN_OUT, "thrown out: use a new key or wait a minute")

@@ -197,6 +197,18 @@ async def test_a_store_that_cannot_be_written_keeps_no_broadcast_off_the_air(
     await registry.publish(request("show", key))
 
 
+async def test_a_store_that_does_not_answer_refuses_publishers_in_words(
+    registry: StreamRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await create(registry)
+
+    async def locked(*_: object) -> bool:
+        raise RecordsError("database is locked")
+
+    monkeypatch.setattr(registry._records, "verify_key", locked)
+    assert await refusal(registry, "show", key) is Refusal.OVERLOADED
+
+
 async def test_an_unknown_stream_costs_the_same_work_as_a_wrong_key(
     registry: StreamRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
