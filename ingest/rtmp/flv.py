@@ -158,13 +158,13 @@ def _parse_video_ex(body: Bytes) -> Tag:
         packet_type, at = entered
     fourcc = _fourcc(body, at)
     at += 4
-    codec = VIDEO_FOURCC.get(fourcc)
-    if codec is None:
-        return Unsupported(f"video codec {_printable(fourcc)} is not taken")
     if one_track:
         if body[at : at + 1] != b"\0":
             return Skipped(_OTHER_TRACK)
         at += 1
+    codec = VIDEO_FOURCC.get(fourcc)
+    if codec is None:
+        return Unsupported(f"video codec {_printable(fourcc)} is not taken")
     rest = memoryview(body)[at:]
     match packet_type:
         case VideoPacketType.SEQUENCE_START:
@@ -225,13 +225,13 @@ def _parse_audio_ex(body: Bytes) -> Tag:
         packet_type, at = entered
     fourcc = _fourcc(body, at)
     at += 4
-    codec = AUDIO_FOURCC.get(fourcc)
-    if codec is None:
-        return Unsupported(f"audio codec {_printable(fourcc)} is not taken")
     if one_track:
         if body[at : at + 1] != b"\0":
             return Skipped(_OTHER_TRACK)
         at += 1
+    codec = AUDIO_FOURCC.get(fourcc)
+    if codec is None:
+        return Unsupported(f"audio codec {_printable(fourcc)} is not taken")
     rest = bytes(memoryview(body)[at:])
     match packet_type:
         case AudioPacketType.SEQUENCE_START:

@@ -98,6 +98,13 @@ def test_one_track_is_taken_if_it_is_track_0() -> None:
     assert isinstance(parse_audio(b"\x95\x01Opus\x07data"), Skipped)
 
 
+def test_another_tracks_codec_does_not_matter() -> None:
+    """VP8 as a second track must not cost the publisher the first."""
+    assert isinstance(parse_video(b"\x96\x01vp08\x01data"), Skipped)
+    assert isinstance(parse_audio(b"\x95\x01fLaC\x01data"), Skipped)
+    assert isinstance(parse_video(b"\x96\x01vp08\x00data"), Unsupported)
+
+
 @pytest.mark.parametrize("kind", [1, 2, 9])
 def test_many_tracks_are_skipped_with_a_reason(kind: int) -> None:
     for tag in (
