@@ -163,7 +163,11 @@ class Publication:
     def _remember(self, unit: AccessUnit) -> None:
         """Keep the units since the last sync point of the picture (of the sound where there is none)."""
         starts = unit.sync and (unit.codec.kind is Kind.VIDEO or not self.has_video)
-        if starts or self._since_sync_bytes > MEMORY_LIMIT_BYTES:
+        if (
+            starts
+            or self._since_sync_bytes > MEMORY_LIMIT_BYTES
+            or len(self._since_sync) >= MEMORY_LIMIT_UNITS
+        ):
             self._forget()
         if self._since_sync or starts:
             self._since_sync.append(unit)
@@ -177,13 +181,17 @@ class Publication:
 MEMORY_LIMIT_BYTES = 16 << 20
 """A group of pictures above this is not kept for late consumers: they start at the next one."""
 
+MEMORY_LIMIT_UNITS = 2_000
+"""The same for its number of units, which a new consumer's queue must hold at once."""
+
 
 class UnitQueue(Generic[T]):
     """A bounded queue of access units and what goes between them. Iterate it; the last item ends it.
 
     Overflow rule: the newest units are refused, and what follows is skipped up to the next sync unit of
     the picture (of the sound where ``has_video()`` is false), so that what a consumer sees is always
-    decodable; ``dropped_units`` counts. Items that are not units are never dropped: they are few.
+    decodable; ``dropped_units`` counts. Items that are not units are never dropped; of a track's formats
+    with no unit between them only the newest is kept, so that they stay few whatever the publisher does.
     """
 
     def __init__(
@@ -216,8 +224,20 @@ class UnitQueue(Generic[T]):
                 self.dropped_units += 1
                 return
             self._queued_bytes += len(item.payload)
+        elif isinstance(item, TrackUpdate):
+            self._forget_unused_format(item)
         self._queue.append(item)
         self._wakeup.set()
+
+    def _forget_unused_format(self, update: TrackUpdate) -> None:
+        """Drop an earlier format of the same track at the queue's end that no unit uses."""
+        for back in range(1, len(self._queue) + 1):
+            waiting = self._queue[-back]
+            if not isinstance(waiting, TrackUpdate):
+                return
+            if waiting.track.track_id == update.track.track_id:
+                del self._queue[-back]
+                return
 
     def _is_full(self, unit: AccessUnit) -> bool:
         return (

@@ -1,10 +1,12 @@
 """The fan-out: nobody waits for anybody, and what a consumer sees is decodable."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from ingest.publication import (
+    MEMORY_LIMIT_UNITS,
     Item,
     Publication,
     PublicationEnd,
@@ -145,3 +147,22 @@ def test_a_unit_of_an_unannounced_track_is_the_callers_fault(publication: Public
 
 def test_the_key_is_not_in_the_requests_text(publication: Publication) -> None:
     assert "secret-key" not in repr(publication.request)
+
+
+def test_a_group_of_pictures_without_end_is_not_remembered(publication: Publication) -> None:
+    publication.push(picture(0, sync=True))
+    for number in range(1, 3 * MEMORY_LIMIT_UNITS):
+        publication.push(picture(number, size=1))
+    assert taken(publication.subscribe()) == [TrackUpdate(VIDEO)]
+
+
+def test_formats_that_no_unit_uses_do_not_pile_up(publication: Publication) -> None:
+    slow = publication.subscribe()
+    publication.push(picture(0, sync=True))
+    for number in range(1000):
+        publication.set_track(replace(VIDEO, width=number))
+        publication.set_track(replace(AUDIO, channels=number))
+    assert taken(slow)[2:] == [
+        TrackUpdate(replace(VIDEO, width=999)),
+        TrackUpdate(replace(AUDIO, channels=999)),
+    ]
