@@ -37,6 +37,9 @@ class TimelineConfig:
     """How far one track may be behind the other when its clock jumps and still start level with it."""
     forget_s: float = 5.0
     """An unused domain is dropped after this, counted in arrival time."""
+    composition_ms: int = 10_000
+    """A picture shown further than this from its decoding is a broken field and shown at once: sixteen
+    pictures of reordering, the most that H.264 and H.265 know, last this long at two pictures a second."""
     sample_error_ms: int = 20
     """How far sound may be off its sample grid before the grid is laid anew."""
 
@@ -117,6 +120,8 @@ class Timeline:
         if dts <= track.last_dts:
             dts = track.last_dts + 1
         track.last_dts = dts
+        if abs(composition_ms) > self._config.composition_ms:
+            composition_ms = 0
         return Stamp(dts, max(0, dts + composition_ms * _TICKS_PER_MS))
 
     def audio(

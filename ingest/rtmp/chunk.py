@@ -20,6 +20,7 @@ SET_CHUNK_SIZE: Final = 1
 ABORT: Final = 2
 _EXTENDED: Final = 0xFFFFFF
 _WRAP: Final = 0xFFFFFFFF
+_LARGEST_CHUNK: Final = 0x7FFFFFFF
 _MESSAGE_HEADER_SIZE: Final = (11, 7, 3, 0)
 _MAX_CHUNK_STREAM_ID: Final = 65_599
 
@@ -33,7 +34,6 @@ class ChunkLimits:
     """What one peer may make us hold."""
 
     chunk_streams: int = 64
-    chunk_size_bytes: int = 1 << 20
     message_bytes: int = 16 << 20
     buffered_bytes: int = 20 << 20
     """Unfinished messages of all chunk streams together."""
@@ -142,10 +142,11 @@ class ChunkReader:
     def _set_chunk_size(self, payload: bytearray) -> None:
         if len(payload) < 4:
             raise ChunkError(f"Set Chunk Size of {len(payload)} bytes")
-        # 5.4.1: "The most significant bit [...] MUST be zero" and the size is at least 1.
+        # 5.4.1: "Valid sizes are 1 to 2147483647 (0x7FFFFFFF) inclusive; however, all sizes greater than
+        # 16777215 (0xFFFFFF) are equivalent". A large one costs us nothing: what is held is what arrived.
         size = int.from_bytes(payload[:4], "big")
-        if not 1 <= size <= self.limits.chunk_size_bytes:
-            raise ChunkError(f"chunk size {size} is outside 1 to {self.limits.chunk_size_bytes}")
+        if not 1 <= size <= _LARGEST_CHUNK:
+            raise ChunkError(f"chunk size {size} is outside 1 to {_LARGEST_CHUNK}")
         self.chunk_size = size
 
     def _abort(self, payload: bytearray) -> None:

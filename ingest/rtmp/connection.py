@@ -14,7 +14,7 @@ from typing import Final
 
 from ingest.publication import Authorizer, Publication, PublishRefused, PublishRequest, Refusal, TrackUpdate
 from ingest.rtmp.handshake import RANDOM_SIZE
-from ingest.rtmp.intake import ConfigRefused, Intake, IntakeStatistics
+from ingest.rtmp.intake import Intake, IntakeStatistics, SourceRefused
 from ingest.rtmp.session import (
     AudioReceived,
     Connected,
@@ -202,18 +202,15 @@ class Connection:
 
     async def _dispatch(self, event: Event, now_s: float) -> None:
         match event:
-            case VideoReceived(timestamp_ms, tag) if self._intake is not None:
+            case (VideoReceived() | AudioReceived()) as media if self._intake is not None:
                 self._media_at_s = now_s
+                take = self._intake.video if isinstance(media, VideoReceived) else self._intake.audio
                 try:
-                    for item in self._intake.video(timestamp_ms, tag, now_s):
+                    for item in take(media.timestamp_ms, media.tag, now_s):
                         self._push(item)
-                except ConfigRefused as error:
+                except SourceRefused as error:
                     self._session.close("NetStream.Publish.Denied", str(error))
                     raise SessionError(str(error)) from error
-            case AudioReceived(timestamp_ms, tag) if self._intake is not None:
-                self._media_at_s = now_s
-                for item in self._intake.audio(timestamp_ms, tag, now_s):
-                    self._push(item)
             case MediaBroken(reason) if self._intake is not None:
                 self._intake.broken(reason)
             case MetadataReceived(values) if self._intake is not None:

@@ -30,11 +30,35 @@ def _mp3_format(frame: bytes) -> bytes:
     return bytes((header[0], header[1] & 0xFE, header[2] & 0x0C, header[3] >> 6 == 3))
 
 
-class ConfigRefused(Exception):
-    """The picture's format cannot be used: nothing of this publish will ever play.
+class SourceRefused(Exception):
+    """Nothing of this publish will ever play. ``str()`` may be shown to the publisher."""
 
-    ``str()`` may be shown to the publisher.
-    """
+
+class ConfigRefused(SourceRefused):
+    """The picture's format cannot be used."""
+
+
+class ClockStandsStill(SourceRefused):
+    """Media comes and comes, but its time does not pass: no segment would ever end."""
+
+
+CONFIG_LIMIT_BYTES: Final = 64 << 10
+"""Of a sequence header. Real ones have less than a hundredth of it."""
+
+
+@dataclass(slots=True)
+class _Second:
+    """What came of a track since its timeline last moved on by a second."""
+
+    since_s: float
+    units: int = 0
+    bytes: int = 0
+
+
+SECOND_LIMIT_BYTES: Final = 64 << 20
+"""Half a gigabit a second: far above what the largest picture here needs."""
+SECOND_LIMIT_UNITS: Final = 5_000
+"""Far above 480 pictures, or 400 packets of 2.5 ms of Opus."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +81,7 @@ class Intake:
         self._tracks: dict[Kind, Track] = {}
         self._configs: dict[Kind, tuple[Codec, bytes]] = {}
         """The sequence headers as they came, to see at once that one repeats."""
+        self._seconds: dict[int, _Second] = {}
         self._frame_rate: Fraction | None = None
         self._units = 0
         self._bytes = 0
@@ -99,7 +124,7 @@ class Intake:
         self._drop(reason)
 
     def video(self, timestamp_ms: int, tag: flv.Tag, now_s: float) -> list[TrackUpdate | AccessUnit]:
-        """Raises :class:`ConfigRefused` if the picture can never be used."""
+        """What to push, in order. Raises :class:`SourceRefused`."""
         match tag:
             case flv.Frame():
                 return self._video_frame(timestamp_ms, tag, now_s)
@@ -116,7 +141,7 @@ class Intake:
         return []
 
     def audio(self, timestamp_ms: int, tag: flv.Tag, now_s: float) -> list[TrackUpdate | AccessUnit]:
-        """What to push, in order."""
+        """What to push, in order. Raises :class:`ClockStandsStill`."""
         match tag:
             case flv.Frame():
                 return self._audio_frame(timestamp_ms, tag, now_s)
@@ -137,6 +162,8 @@ class Intake:
             return None
         rate = self._frame_rate if kind is Kind.VIDEO else None
         try:
+            if len(tag.config) > CONFIG_LIMIT_BYTES:
+                raise codecs.CodecError(f"it has {len(tag.config)} bytes")
             track = codecs.track_from_config(track_id, tag.codec, tag.config, frame_rate=rate)
         except codecs.CodecError as error:
             reason = f"{tag.codec.name} configuration cannot be read: {error}"
@@ -170,7 +197,7 @@ class Intake:
         if not track.width:
             self._drop("picture before the first key frame, which tells its size")
             return []
-        self._count(payload)
+        self._count(VIDEO_TRACK_ID, stamp.dts / track.timescale, payload)
         items.append(
             AccessUnit(
                 VIDEO_TRACK_ID,
@@ -205,7 +232,7 @@ class Intake:
             self._drop(f"broken audio frame: {error}")
             return items
         stamp = self._timeline.audio(AUDIO_TRACK_ID, timestamp_ms, samples, track.timescale, now_s)
-        self._count(payload)
+        self._count(AUDIO_TRACK_ID, stamp.dts / track.timescale, payload)
         items.append(
             AccessUnit(
                 AUDIO_TRACK_ID,
@@ -221,9 +248,18 @@ class Intake:
         )
         return items
 
-    def _count(self, payload: bytes) -> None:
+    def _count(self, track_id: int, time_s: float, payload: bytes) -> None:
         self._units += 1
         self._bytes += len(payload)
+        second = self._seconds.get(track_id)
+        if second is None or time_s - second.since_s >= 1:
+            second = self._seconds[track_id] = _Second(time_s)
+        second.units += 1
+        second.bytes += len(payload)
+        if second.units > SECOND_LIMIT_UNITS or second.bytes > SECOND_LIMIT_BYTES:
+            raise ClockStandsStill(
+                f"the timestamps stand still: {second.units} units ({second.bytes >> 20} MiB) in one second"
+            )
 
     def _drop(self, reason: str) -> None:
         self._dropped += 1

@@ -274,7 +274,14 @@ class ServerSession:
             return self._media(message.timestamp_ms, Video(message.payload))
         if message.type_id == Audio.TYPE:
             return self._media(message.timestamp_ms, Audio(message.payload))
-        record = parse(message, self.config.amf)
+        try:
+            record = parse(message, self.config.amf)
+        except MessageError as error:
+            if message.type_id not in (Data.TYPE, Data.AMF3_TYPE):
+                raise
+            # Metadata is a courtesy: injectors write key frame indexes of any length into it, and AMF3.
+            self._events.append(MediaBroken(str(error)))
+            return None
         match record:
             case Command():
                 self._command(record, message.stream_id)

@@ -16,7 +16,7 @@ from ingest.rtmp import flv
 from ingest.rtmp.chunk import ChunkWriter
 from ingest.rtmp.client import PublisherClient, PublishUrl
 from ingest.rtmp.handshake import RANDOM_SIZE, Scheme
-from ingest.rtmp.intake import ConfigRefused, Intake
+from ingest.rtmp.intake import Intake, SourceRefused
 from ingest.rtmp.message import Command, Video, raw
 from ingest.rtmp.session import (
     AudioReceived,
@@ -65,7 +65,7 @@ def serve(pieces: Iterator[bytes] | list[bytes]) -> tuple[ServerSession, list[Ev
             session.data_to_send()
             limits = session.config.publisher
             assert session._reader.buffered_bytes <= limits.buffered_bytes
-    except (SessionError, ConfigRefused):
+    except (SessionError, SourceRefused):
         pass
     return session, events
 

@@ -244,7 +244,7 @@ def test_composition_times_are_signed_and_never_lead_below_zero() -> None:
     timeline = Timeline(TimelineConfig(start_ms=20))
     assert timeline.video(VIDEO, 0, 80, 0.0) == Stamp(1800, 9000)
     assert timeline.video(VIDEO, 40, -40, 0.04) == Stamp(5400, 1800)
-    assert timeline.video(VIDEO, 80, -8_388_608, 0.08) == Stamp(9000, 0)
+    assert timeline.video(VIDEO, 80, -10_000, 0.08) == Stamp(9000, 0)
 
 
 def test_sound_rounded_to_milliseconds_lands_on_the_sample_grid() -> None:
@@ -307,3 +307,14 @@ def test_whatever_the_timestamps_dts_increases_and_nothing_is_negative(
         assert stamp.dts > last[is_video]
         assert stamp.pts >= 0
         last[is_video] = stamp.dts
+
+
+def test_a_wild_composition_time_is_taken_for_none() -> None:
+    """One picture shown two hours later would be a cut that no other picture ever reaches."""
+    timeline = Timeline()
+    timeline.video(VIDEO, 0, 0, 0.0)
+    for composition_ms in (8_000_000, -8_000_000, 10_001):
+        stamp = timeline.video(VIDEO, 40, composition_ms, 0.04)
+        assert stamp.pts == stamp.dts
+    stamp = timeline.video(VIDEO, 80, 10_000, 0.08)
+    assert stamp.pts - stamp.dts == 900_000

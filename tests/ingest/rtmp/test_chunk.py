@@ -186,10 +186,18 @@ def test_set_chunk_size_in_the_middle_of_another_message() -> None:
     assert [len(m.payload) for m in read(data)] == [4, 200]
 
 
-@pytest.mark.parametrize("size", [0, (1 << 20) + 1, 0x80000001, 0xFFFFFFFF])
+@pytest.mark.parametrize("size", [0, 0x80000000, 0x80000001, 0xFFFFFFFF])
 def test_chunk_sizes_that_are_refused(size: int) -> None:
     with pytest.raises(ChunkError, match="chunk size"):
         read(b"\x02\x00\x00\x00\x00\x00\x04\x01\x00\x00\x00\x00" + size.to_bytes(4, "big"))
+
+
+@pytest.mark.parametrize("size", [(1 << 20) + 1, 10_000_000, 0x7FFFFFFF])
+def test_chunk_sizes_beyond_any_message_are_taken(size: int) -> None:
+    """5.4.1: "Valid sizes are 1 to 2147483647"; encoders ask for whole messages in one chunk."""
+    data = b"\x02\x00\x00\x00\x00\x00\x04\x01\x00\x00\x00\x00" + size.to_bytes(4, "big")
+    data += b"\x06\x00\x00\x00\x00\x10\x00\x09\x01\x00\x00\x00" + bytes(4096)
+    assert read(data)[1].payload == bytes(4096)
 
 
 def test_chunk_size_1() -> None:

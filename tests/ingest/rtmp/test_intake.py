@@ -8,7 +8,14 @@ import pytest
 
 from ingest.publication import TrackUpdate
 from ingest.rtmp import flv
-from ingest.rtmp.intake import AUDIO_TRACK_ID, VIDEO_TRACK_ID, ConfigRefused, Intake
+from ingest.rtmp.intake import (
+    AUDIO_TRACK_ID,
+    SECOND_LIMIT_UNITS,
+    VIDEO_TRACK_ID,
+    ClockStandsStill,
+    ConfigRefused,
+    Intake,
+)
 from transcoder.media import AccessUnit, Codec
 
 AVCC = bytes.fromhex(  # made by x264: High, 640x360, 30 pictures a second
@@ -168,3 +175,35 @@ def test_skipped_tags_are_counted() -> None:
     assert intake.video(0, flv.Skipped("video command frame"), 0.0) == []
     assert intake.video(0, flv.SequenceEnd(Codec.H264), 0.0) == []
     assert intake.statistics().skipped == 1
+
+
+def test_a_clock_that_stands_still_ends_the_publish_before_it_fills_the_memory() -> None:
+    intake = Intake()
+    intake.video(0, flv.Config(Codec.H264, AVCC), 0.0)
+    intake.video(0, h264(IDR), 0.0)
+    for number in range(1, SECOND_LIMIT_UNITS):
+        intake.video(0, h264(PICTURE), number / 30)
+    with pytest.raises(ClockStandsStill, match="stand still"):
+        intake.video(0, h264(PICTURE), SECOND_LIMIT_UNITS / 30)
+
+
+def test_a_flood_of_bytes_ends_the_publish() -> None:
+    intake = Intake()
+    intake.video(0, flv.Config(Codec.H264, AVCC), 0.0)
+    large = (4 << 20).to_bytes(4, "big") + IDR[4:].ljust(4 << 20, b"\x55")
+    for number in range(15):
+        intake.video(number * 40, h264(large), number / 25)
+    with pytest.raises(ClockStandsStill):
+        intake.video(600, h264(large), 0.6)
+
+
+def test_a_film_sent_at_once_is_no_clock_that_stands_still() -> None:
+    intake = Intake()
+    intake.video(0, flv.Config(Codec.H264, AVCC), 0.0)
+    for number in range(3 * SECOND_LIMIT_UNITS):
+        intake.video(number * 4, h264(IDR), 0.0)
+
+
+def test_a_sequence_header_has_a_limit() -> None:
+    with pytest.raises(ConfigRefused, match="bytes"):
+        Intake().video(0, flv.Config(Codec.H264, AVCC + bytes(64 << 10)), 0.0)

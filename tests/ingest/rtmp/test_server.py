@@ -489,6 +489,6 @@ _ATTACKS = {
     "long messages": b"".join(
         bytes((n,)) + b"\0\0\0\xff\xff\xff\x09\0\0\0\0" + bytes(128) for n in range(3, 60)
     ),
-    "chunk size": b"\x02\0\0\0\0\0\x04\x01\0\0\0\0\x7f\xff\xff\xff",
+    "chunk size": b"\x02\0\0\0\0\0\x04\x01\0\0\0\0\x7f\xff\xff\xff" + b"\x03\0\0\0\xff\xff\xff\x09\0\0\0\0",
     "nested AMF": b"\x03\0\0\0\0\0\x7c\x14\0\0\0\0\x02\0\x01x\0" + bytes(8) + b"\x03\0\x01a" * 28,
 }

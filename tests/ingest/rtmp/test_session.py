@@ -392,3 +392,14 @@ def test_close_says_why_and_takes_nothing_more() -> None:
     peer.hear()
     assert peer.status()["description"] == "thrown out"
     assert peer.say(Video(b"\x17\x01\0\0\0x"), 1) == []
+
+
+def test_broken_metadata_costs_nobody_the_stream() -> None:
+    """FLV injectors write a time and a place for every key frame into onMetaData."""
+    peer = Peer().started()
+    times: list[Value] = [float(n) for n in range(5000)]
+    values = ("@setDataFrame", "onMetaData", {"keyframes": {"times": times}})
+    [event] = peer.say(Data(values), 1)
+    assert isinstance(event, MediaBroken)
+    assert "4096" in event.reason
+    assert len(peer.say(Video(b"\x17\x01\0\0\0x"), 1)) == 1
