@@ -26,8 +26,15 @@ PART_JITTER_S = 0.002
 """RTMP counts milliseconds: the lengths of n frames differ by up to two of them."""
 
 
+HOLE_S = 1.0
+
 FIRST_SYNC_PATIENCE_S = 10.0
 """A picture track that has no sync point for so long from its start on cannot be played by anybody."""
+
+
+def is_hole(distance_s: float, frame_s: float) -> bool:
+    """Whether two units so far apart have a hole in the source between them, or just a long frame."""
+    return distance_s > HOLE_S and distance_s > 3 * frame_s > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,10 @@ class SyncCutter:
         self._last_sync_s: float | None = None
         self._soon = False
         self._gops_s: deque[float] = deque(maxlen=REGULAR_GOPS)
+        self._last_dts_s: float | None = None
+        self._frame_s = 0.0
+        self._holes_s = 0.0
+        """Since the last cut: time in which there was nothing, so that no segment gets longer by it."""
 
     def cut_soon(self) -> None:
         """The next sync point is a cut, however early: a format has changed."""
@@ -79,15 +90,16 @@ class SyncCutter:
     def cut_was_made(self, time_s: float) -> None:
         """The sound went on without pictures, and had to be cut at ``time_s``."""
         self._last_cut_s = time_s
+        self._holes_s = 0.0
 
     def see(self, unit: AccessUnit) -> list[float] | LongGop:
         """Take the leader's next unit; answer the cut instants (pts, seconds) that it makes known."""
+        self._measure(unit.dts_s)
         if not unit.sync or unit.pts_s < self._not_before_s:
             if self._last_cut_s is None:
                 return self._first_sync.missing(unit)
-            if unit.pts_s - self._last_cut_s > self._max_s + 0.25:
-                return LongGop(unit.pts_s - self._last_cut_s)
-            return []
+            elapsed_s = unit.pts_s - self._last_cut_s - self._holes_s
+            return LongGop(elapsed_s) if elapsed_s > self._max_s + 0.25 else []
         now_s = unit.pts_s
         if self._last_sync_s is not None:
             self._gops_s.append(now_s - self._last_sync_s)
@@ -95,8 +107,19 @@ class SyncCutter:
         if self._last_cut_s is None or self._soon or self._takes(now_s - self._last_cut_s):
             self._soon = False
             self._last_cut_s = now_s
+            self._holes_s = 0.0
             return [now_s]
         return []
+
+    def _measure(self, dts_s: float) -> None:
+        """An encoder that stood still is no encoder without sync points."""
+        if self._last_dts_s is not None:
+            distance_s = dts_s - self._last_dts_s
+            if is_hole(distance_s, self._frame_s):
+                self._holes_s += distance_s - self._frame_s
+            else:
+                self._frame_s = distance_s
+        self._last_dts_s = dts_s
 
     def _takes(self, elapsed_s: float) -> bool:
         if elapsed_s >= self._min_s:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from transcoder.cmaf.fragment import ProducerTime, Sample, fragment
 from transcoder.cmaf.init import init_segment
-from transcoder.cutter import GridCutter, LongGop, SyncCutter
+from transcoder.cutter import GridCutter, LongGop, SyncCutter, is_hole
 from transcoder.manifests.window import MediaWindow
 from transcoder.media import AccessUnit, Kind, Track
 
@@ -22,9 +22,6 @@ MAX_LAG_SEGMENTS = 3
 
 MAX_AUDIO_LEAD_S = 0.5
 """Sound waits this long for the picture to tell where to cut; then it goes on without."""
-
-HOLE_S = 1.0
-"""A longer distance between two units is a hole in the source, not a long frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,8 +140,9 @@ class RenditionPackager:
         duration = held.duration or self._frame_ticks
         if next_dts is not None:
             distance = next_dts - held.dts
-            is_hole = distance > HOLE_S * self._track.timescale and distance > 3 * duration > 0
-            duration = duration if is_hole or distance <= 0 else distance
+            timescale = self._track.timescale
+            if distance > 0 and not is_hole(distance / timescale, duration / timescale):
+                duration = distance
         duration = max(1, duration)
         self._frame_ticks = duration
         if self._is_part_full():
@@ -258,6 +256,13 @@ class Packager:
     def set_source_track(self, track: Track, now_s: float) -> None:
         """A source track's format, for the rendition that passes it through."""
         if (name := self._passthrough.get(track.track_id)) is not None:
+            # Sound that waits for the picture is still of the old format.
+            waiting, self._waiting = self._waiting, deque()
+            for unit in waiting:
+                if unit.track_id == track.track_id:
+                    self._push_passthrough(unit, now_s)
+                else:
+                    self._waiting.append(unit)
             self.set_rendition_track(name, track, now_s)
 
     def set_rendition_track(self, name: str, track: Track, now_s: float) -> None:

@@ -119,6 +119,21 @@ def test_grid_starts_anew_behind_a_hole() -> None:
     assert cutter.see(picture(17.3)) == [19.3]
 
 
+def test_an_encoder_that_stood_still_is_not_one_without_sync_points() -> None:
+    """It was paused for ten seconds, or its network was away, and goes on where it was in its GOP."""
+    cutter = SyncCutter(target_s=2, max_segment_s=4)
+    units = [picture(n / 25, sync=n == 0) for n in range(25)]
+    units += [picture(11 + n / 25, sync=n == 50) for n in range(75)]
+    assert cuts_of(cutter, iter(units)) == [0, 13]
+    assert isinstance([cutter.see(picture(13 + n / 25)) for n in range(25, 135)][-1], LongGop)
+
+
+def test_slow_pictures_are_no_holes() -> None:
+    cutter = SyncCutter(target_s=2, max_segment_s=4)
+    assert cutter.see(picture(0.0, sync=True)) == [0]
+    assert isinstance([cutter.see(picture(1.5 * n)) for n in range(1, 4)][-1], LongGop)
+
+
 @pytest.mark.parametrize("fps", [5, 10, 12, 15, 24, 25, 29.97, 30, 48, 50, 59.94, 60, 120])
 @pytest.mark.parametrize("audio_s", [0.0, 1024 / 48000, 1024 / 44100, 1152 / 44100, 1024 / 8000, 0.02])
 def test_parts_of_whole_frames_fill_85_percent_of_the_part_target(fps: float, audio_s: float) -> None:

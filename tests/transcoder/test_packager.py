@@ -279,3 +279,14 @@ def test_a_track_that_was_not_announced_is_dropped() -> None:
     assert rig.packager.renditions["720p"].dropped_units == 1
     rig.packager.push_rendition("unknown", picture(0), 0.0)
     rig.packager.set_rendition_track("unknown", Track(track_id=1, codec=Codec.H264, timescale=1), 0.0)
+
+
+def test_sound_that_waited_keeps_its_format_when_another_is_announced() -> None:
+    """44.1 kHz frames ahead of the picture must not land behind the new format's init segment."""
+    rig = Rig()
+    rig.push(interleaved(4))
+    ahead = [sound(n) for n in range(188, 200)]
+    rig.push(ahead)
+    rig.packager.set_source_track(track_from_config(2, Codec.AAC, bytes.fromhex("1210")), 4.3)
+    rig.push([picture(n) for n in range(100, 200)])
+    assert sum(rig.durations("audio")) == pytest.approx(200 * 1024 / 48_000)
