@@ -50,7 +50,7 @@ class BenchStream:
         from transcoder.manifests.window import MediaWindow
         from transcoder.media import Codec, Kind
 
-        self.name, self.record, self.part_target_s, self.bytes_out = STREAM, None, PART_S, 0
+        self.name, self.record, self.part_target_s = STREAM, None, PART_S
         self.viewers = Viewers(15.0)
         self.window = MediaWindow(WindowConfig(target_duration_s=4, part_target_s=PART_S, window_s=30), EPOCH)
         self.window.set_init(bytes(800))

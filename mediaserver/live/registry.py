@@ -218,6 +218,6 @@ def _resumed(record: StreamRecord | None) -> WindowCheckpoint | None:
         return None
     saved = record.checkpoint
     elapsed_s = max(0.0, time.time() - saved.saved_at)
-    return WindowCheckpoint(
-        saved.next_msn + math.ceil(elapsed_s * SEGMENTS_PER_S), saved.discontinuity_sequence + 1
-    )
+    ahead = math.ceil(elapsed_s * SEGMENTS_PER_S)
+    # A discontinuity begins a segment, so there were no more of them; and the new run begins with one.
+    return WindowCheckpoint(saved.next_msn + ahead, saved.discontinuity_sequence + ahead + 1)

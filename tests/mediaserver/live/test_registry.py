@@ -1,6 +1,7 @@
 """Who may publish, and what the operator's changes do to who already does."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from ingest.publication import Publication, PublishRefused, PublishRequest, Refusal
 from mediaserver.live import registry as registry_module
-from mediaserver.live.records import StreamChanges, StreamRecords
+from mediaserver.live.records import Checkpoint, StreamChanges, StreamRecord, StreamRecords
 from mediaserver.live.registry import StreamRegistry
 from mediaserver.live.states import StreamState
 from mediaserver.settings import LiveSettings
@@ -234,8 +235,18 @@ async def test_streams_survive_a_restart_and_numbers_do_not_go_back(open_registr
         stream = registry.get("show")
         assert stream is not None
         assert stream.checkpoint().next_msn >= 41
-        assert stream.checkpoint().discontinuity_sequence == 4
+        assert stream.checkpoint().discontinuity_sequence >= 4
         await registry.publish(request("show", key))
+
+
+def test_numbers_are_above_all_that_a_crashed_process_can_have_used() -> None:
+    minute_ago = Checkpoint(next_msn=41, discontinuity_sequence=3, saved_at=time.time() - 60)
+    record = StreamRecord(name="show", key_hash="", created_at=0, updated_at=0, checkpoint=minute_ago)
+    resumed = registry_module._resumed(record)
+    assert resumed is not None
+    # Each of its segments may have begun with a discontinuity: timestamps that jump make one.
+    assert resumed.next_msn >= 41 + 60
+    assert resumed.discontinuity_sequence >= 3 + 60
 
 
 async def test_a_stopping_server_takes_nobody_in(open_registry: Open) -> None:
