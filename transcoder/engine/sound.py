@@ -72,7 +72,7 @@ class SoundRendition:
         """Encode what is held."""
         self._drain_graph()
         if self._encoder is not None:
-            self._emit(self._encoder.encode(None))
+            self._encode(self._encoder, None)
             self._encoder = None
 
     def _resample(self, frame: AudioFrame) -> None:
@@ -126,7 +126,18 @@ class SoundRendition:
                 self._encoder = self._open()
                 self._first_pts = frame.pts
             self.cost.media_s += frame.samples / self.rendition.sample_rate
-            self._emit(self._encoder.encode(frame))
+            self._encode(self._encoder, frame)
+
+    def _encode(self, encoder: AudioCodecContext, frame: AudioFrame | None) -> None:
+        try:
+            packets = encoder.encode(frame)
+        except FFmpegError as error:
+            # Some bitstreams decode to infinities, which the encoder refuses for as long as it looks back
+            # on one; a new encoder starts with a clean past.
+            self._decoder.damage.note(error)
+            self._encoder = None
+        else:
+            self._emit(packets)
 
     def _open(self) -> AudioCodecContext:
         encoder = av.CodecContext.create("aac", "w")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from dataclasses import replace
+from fractions import Fraction
 
+import av
 import pytest
 
 from tests.transcoder.engine.clips import Clip, Outcome, decode_audio, ffmpeg, gaps, transcode
+from transcoder import codecs
 from transcoder.codecs import aac
+from transcoder.engine.sound import SoundRendition
 from transcoder.ladder import Ladder, plan
 from transcoder.media import AccessUnit, Codec, Track
 
@@ -157,3 +162,30 @@ def test_damage_is_counted_and_sound_goes_on() -> None:
     assert outcome.failures == []
     assert outcome.progress.damaged >= 1
     assert outcome.units["audio"][-1].pts_s > 2.9
+
+
+def test_samples_that_are_no_numbers_cost_their_own_frames_only() -> None:
+    """FFmpeg's AAC encoder refuses a frame with them, and a refusal must not end the child."""
+    track = codecs.track_from_config(2, Codec.MP3, b"\xff\xfb\x90\x64")
+    (rendition,) = plan({2: track}).audio
+    tracks, stamps = [], []
+    sound = SoundRendition(
+        rendition,
+        track,
+        on_track=lambda _, track: tracks.append(track),
+        on_unit=lambda _, unit: stamps.append(unit.pts),
+    )
+    for number in range(60):
+        frame = av.AudioFrame(format="fltp", layout="stereo", samples=1152)
+        frame.sample_rate, frame.time_base = 44_100, Fraction(1, 44_100)
+        frame.pts = 1152 * number
+        value = float("nan") if number in (20, 21) else 0.1
+        for plane in frame.planes:
+            plane.update(array("f", [value] * (plane.buffer_size // 4)).tobytes())
+        sound._resample(frame)
+    sound.flush()
+    assert sound.damaged >= 1
+    assert len(set(tracks)) == 1
+    assert stamps == sorted(set(stamps))
+    assert stamps[-1] > 1152 * 58
+    assert len(stamps) >= 1152 * 60 // 1024 - 8
