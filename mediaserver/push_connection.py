@@ -117,7 +117,10 @@ class Push:
         except TimeoutError as error:
             raise PushError(f"{self._place} does not answer ({CONNECT_TIMEOUT_S:g} s)") from error
         except OSError as error:
-            raise PushError(f"cannot reach {self._place}: {error.strerror or error}") from error
+            # asyncio's own text of a refused connection repeats the address, as a tuple.
+            refused = isinstance(error, ConnectionRefusedError)
+            reason = "nobody listens there" if refused else error.strerror or error
+            raise PushError(f"cannot reach {self._place}: {reason}") from error
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         writer.transport.set_write_buffer_limits(high=SEND_BUFFER_BYTES)
         return reader, writer

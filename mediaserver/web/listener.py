@@ -156,8 +156,15 @@ class Connection(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """aiohttp's own 404, for targets that are no path (``*``, ``host:port``), in our words."""
-        if isinstance(resp, web.HTTPException):
+        """What aiohttp answers before any row of ours, in our words.
+
+        That is 417 for an Expect that it does not know, and 404 for targets that are no path (``*``,
+        ``host:port``).
+        """
+        if isinstance(resp, web.HTTPExpectationFailed):
+            detail = "Expect can only be 100-continue."
+            resp = Problem(417, "expectation_failed", detail, field="Expect").response()
+        elif isinstance(resp, web.HTTPException):
             resp = Problem(404, "not_found", "There is nothing here.").response()
         return await super().finish_response(request, resp, start_time)
 

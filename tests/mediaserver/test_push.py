@@ -108,7 +108,7 @@ async def test_a_refused_key_shows_the_servers_sentence() -> None:
 
 
 async def test_nobody_listens(unused_tcp_port: int) -> None:
-    with pytest.raises(PushError, match=f"cannot reach 127.0.0.1:{unused_tcp_port}"):
+    with pytest.raises(PushError, match=f"cannot reach 127.0.0.1:{unused_tcp_port}: nobody listens there"):
         await Push(url(unused_tcp_port), PatternSource(SMALL)).run()
 
 

@@ -72,6 +72,12 @@ async def test_an_absolute_target_is_the_same_resource(door: Door) -> None:
     assert answer.startswith(b"HTTP/1.1 200")
 
 
+async def test_an_expectation_that_is_none_of_ours_is_417(door: Door) -> None:
+    answer = await send(door, b"GET /healthz HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 417")
+    assert b'"code":"expectation_failed"' in answer
+
+
 async def test_http_1_0_needs_no_host(door: Door) -> None:
     assert b" 200 OK" in await send(door, b"GET /healthz HTTP/1.0\r\n\r\n")
     assert b'"items":[]' in await send(door, b"GET /api/v1/streams HTTP/1.0\r\n\r\n")
