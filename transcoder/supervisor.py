@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Protocol
 
-from transcoder import framing
+from transcoder import codecs, framing
 from transcoder.child import Child, ChildGone
 from transcoder.framing import FramingError
-from transcoder.ladder import Ladder
-from transcoder.media import AccessUnit, Kind, Track
+from transcoder.ladder import WIDTH_LIMIT, Ladder
+from transcoder.media import VIDEO_TIMESCALE, AccessUnit, Kind, Track
 from transcoder.restarts import HangWatch, RestartPolicy
 from transcoder.stills import StillFailed, StillMaker, StillStatistics
 
@@ -44,6 +44,11 @@ STOP_S: Final = 2.0
 WATCH_EVERY_S: Final = 0.25
 MAX_LAG_S: Final = 2.0
 _REMEMBERED_CUTS: Final = 8
+_UNIT_LIMIT_BYTES: Final = 8 << 20
+"""Of a unit that a child has made: eight seconds of the strongest rung."""
+_LATEST_DTS: Final = 1 << 62
+_LARGEST_COMPOSITION: Final = (1 << 31) - 1
+"""Signed 32 bits in ``trun`` (ISO 14496-12 8.8.8)."""
 
 
 class WorkerState(StrEnum):
@@ -174,7 +179,10 @@ class LiveWorker:
         self._clock = clock
         self._tracks = {track.track_id: track for track in job.tracks}
         self._wanted = {rendition.source_track_id for rendition in job.ladder.encoded}
-        self._last_dts = {rendition.name: -1 for rendition in job.ladder.encoded}
+        self._encoded = {rendition.name: rendition for rendition in job.ladder.encoded}
+        self._made: dict[str, Track] = {}
+        """The format of each rendition that the children have announced."""
+        self._last_dts = dict.fromkeys(self._encoded, -1)
         self._cuts: deque[Cut] = deque(maxlen=_REMEMBERED_CUTS)
         self._restarts = RestartPolicy()
         self._counts = _Counts()
@@ -334,8 +342,8 @@ class LiveWorker:
             case framing.Unit(rendition=rendition):
                 self._take_unit(rendition, framing.access_unit(message, payload))
             case framing.RenditionTrack(rendition, track):
-                if rendition not in self._last_dts:
-                    raise FramingError("a rendition that was not asked for")
+                self._check_track(rendition, track)
+                self._made[rendition] = track
                 self._on_track(rendition, track)
             case framing.Progress():
                 session.progress = message
@@ -354,10 +362,50 @@ class LiveWorker:
             case _:
                 raise FramingError(f"{type(message).__name__} was not expected")
 
+    def _check_track(self, rendition: str, track: Track) -> None:
+        """A child has read a stranger's bitstream: what it says must be what was asked of it.
+
+        Raises :class:`FramingError`.
+        """
+        asked = self._encoded.get(rendition)
+        if asked is None:
+            raise FramingError("a rendition that was not asked for")
+        timescale = asked.sample_rate or VIDEO_TIMESCALE
+        if (track.track_id, track.codec, track.timescale) != (asked.source_track_id, asked.codec, timescale):
+            raise FramingError(f"another format than was asked for {rendition}")
+        sane = all(0 <= side <= WIDTH_LIMIT for side in (track.width, track.height))
+        if (
+            not sane
+            or track.sample_aspect != 1
+            or (track.sample_rate, track.channels)
+            != (
+                asked.sample_rate,
+                asked.channels,
+            )
+        ):
+            raise FramingError(f"a strange format for {rendition}")
+        try:
+            codecs.rfc6381(track)
+        except codecs.CodecError as error:
+            raise FramingError(f"a format that cannot be read for {rendition}: {error}") from error
+
+    @staticmethod
+    def _check_unit(unit: AccessUnit, track: Track | None) -> None:
+        """Raises :class:`FramingError`."""
+        if track is None:
+            raise FramingError("a unit before its format")
+        if (unit.track_id, unit.codec, unit.timescale) != (track.track_id, track.codec, track.timescale):
+            raise FramingError("a unit of another format than was announced")
+        if not (0 <= unit.dts < _LATEST_DTS and 0 <= unit.duration <= _LARGEST_COMPOSITION):
+            raise FramingError("a unit at an impossible time")
+        if unit.pts - unit.dts > _LARGEST_COMPOSITION or not 0 < len(unit.payload) <= _UNIT_LIMIT_BYTES:
+            raise FramingError("an impossible unit")
+
     def _take_unit(self, rendition: str, unit: AccessUnit) -> None:
         last_dts = self._last_dts.get(rendition)
         if last_dts is None:
             raise FramingError("a unit of a rendition that was not asked for")
+        self._check_unit(unit, self._made.get(rendition))
         if unit.dts <= last_dts or unit.pts < unit.dts:
             # A new child can begin a little before where the old one ended: viewers never go back.
             self._counts.dropped += 1

@@ -8,16 +8,19 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.transcoder.engine.clips import Clip, ffmpeg
 from tests.transcoder.engine.live import Rig, rig
-from transcoder import child
-from transcoder.media import AccessUnit, Track
+from transcoder import child, framing
+from transcoder.ladder import Ladder, plan
+from transcoder.media import AccessUnit, Codec, Track
 from transcoder.restarts import DELAYS_S, WINDOW_S, HangWatch, RestartPolicy
-from transcoder.supervisor import LiveWorker, StillFailed, StillMaker, WorkerState
+from transcoder.supervisor import LiveJob, LiveWorker, StillFailed, StillMaker, WorkerState
 
 pytestmark = pytest.mark.tools("ffmpeg")
 
@@ -281,3 +284,54 @@ def test_a_worker_is_made_without_a_child() -> None:
 
     statistics = asyncio.run(make()).statistics()
     assert (statistics.state, statistics.pid) == (WorkerState.IDLE, None)
+
+
+AVCC = bytes.fromhex(  # made by x264: High, 426x240
+    "01640015ffe1001967640015acd941b1fe4e10000003001000000303c0f162d96001000668ebe3cb22c0fdf8f800"
+)
+MADE = Track(track_id=1, codec=Codec.H264, timescale=90_000, config=AVCC, width=426, height=240)
+UNIT = framing.Unit("240p", 1, Codec.H264, 90_000, 3000, 3000, 3000, True, 0.0)
+
+
+def strange(message: framing.Message, **changes: object) -> framing.Message:
+    return msgspec.structs.replace(message, **changes)
+
+
+@pytest.mark.parametrize(
+    ("message", "payload"),
+    [
+        (framing.RenditionTrack("720p", MADE), b""),
+        (framing.RenditionTrack("240p", replace(MADE, timescale=0)), b""),
+        (framing.RenditionTrack("240p", replace(MADE, codec=Codec.AAC)), b""),
+        (framing.RenditionTrack("240p", replace(MADE, config=b"x")), b""),
+        (framing.RenditionTrack("240p", replace(MADE, width=1 << 20)), b""),
+        (framing.RenditionTrack("240p", replace(MADE, sample_aspect=Fraction(-1, 2))), b""),
+        (strange(UNIT, rendition="720p"), b"x"),
+        (strange(UNIT, timescale=0), b"x"),
+        (strange(UNIT, codec=Codec.AAC), b"x"),
+        (strange(UNIT, dts=1 << 63, pts=1 << 63), b"x"),
+        (strange(UNIT, pts=1 << 40), b"x"),
+        (strange(UNIT, duration=-1), b"x"),
+        (UNIT, b""),
+        (UNIT, bytes((8 << 20) + 1)),
+    ],
+)
+async def test_a_child_that_was_taken_over_is_not_believed(message: framing.Message, payload: bytes) -> None:
+    """Nothing it says may raise anything but FramingError: that one replaces the child, and no more."""
+    track = replace(MADE, frame_rate=Fraction(30))
+    (rung,) = plan({1: track}, ["240p"]).video
+    taken: list[object] = []
+    worker = LiveWorker(
+        LiveJob(stream="test", ladder=Ladder((rung,), ()), tracks=(track,)),
+        on_track=lambda name, track: taken.append(track),
+        on_unit=lambda name, unit: taken.append(unit.pts),
+        on_state=lambda state, detail: None,
+    )
+    with pytest.raises(framing.FramingError, match="before its format"):
+        worker._take(None, UNIT, b"x")
+    worker._take(None, framing.RenditionTrack("240p", MADE), b"")
+    worker._take(None, UNIT, b"x")
+    assert taken == [MADE, 3000]
+    with pytest.raises(framing.FramingError):
+        worker._take(None, message, payload)
+    assert taken == [MADE, 3000]
