@@ -85,8 +85,10 @@ export class PublishDetails extends LitElement {
         </div>
         <div>
           <h3>Or with ffmpeg</h3>
-          <ms-copy-field label="Command" .value=${address.ffmpeg}></ms-copy-field>
-          <ms-copy-field label="Watch link" .value=${`${location.origin}/watch/${stream.name}`}></ms-copy-field>
+          <ms-copy-field label="Command" secret .value=${address.ffmpeg}></ms-copy-field>
+          ${stream.visibility === 'public'
+            ? html`<ms-copy-field label="Watch link" .value=${`${location.origin}/watch/${stream.name}`}></ms-copy-field>`
+            : html`<p class="muted small">To let people watch, press “Private link” at the stream in your list.</p>`}
         </div>
       </div>
     </section>`;
