@@ -97,4 +97,4 @@ class Transcoding:
         self._changed()
 
     def _on_state(self, state: WorkerState, detail: str) -> None:
-        log.info("stream %s: worker %s: %s", self._stream, state, detail)
+        log.info("stream %s: worker %s%s", self._stream, state, f": {detail}" if detail else "")
