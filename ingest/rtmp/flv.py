@@ -109,6 +109,7 @@ class AudioPacketType(IntEnum):
     MOD_EX = 7
 
 
+_MOST_MOD_EX: Final = 16
 _FRAME_KEY: Final = 1
 _FRAME_COMMAND: Final = 5
 _CODEC_ID_AVC: Final = 7
@@ -253,7 +254,9 @@ def _mod_ex(body: Bytes, packet_type: int, mod_ex: int) -> tuple[int, int, int]:
     """Walk the ModEx loop: the packet type after it, where it ends, and the nanosecond offset if given."""
     at = 1
     offset_ns = 0
-    while packet_type == mod_ex:
+    for _ in range(_MOST_MOD_EX):
+        if packet_type != mod_ex:
+            break
         # "modExDataSize = UI8 + 1; if modExDataSize == 256 then modExDataSize = UI16 + 1"
         size = _uint(body, at, 1) + 1
         at += 1
@@ -267,6 +270,8 @@ def _mod_ex(body: Bytes, packet_type: int, mod_ex: int) -> tuple[int, int, int]:
         if kinds >> 4 == 0 and size >= 3:  # TimestampOffsetNano is UI24
             offset_ns = _uint(body, data_at, 3)
         packet_type = kinds & 0x0F
+    else:
+        raise FlvError(f"more than {_MOST_MOD_EX - 1} ModEx in one tag")
     return packet_type, at, offset_ns
 
 

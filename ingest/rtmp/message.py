@@ -279,10 +279,12 @@ def _command(values: list[Value]) -> Command:
 
 def _aggregate_parts(message: RawMessage, limits: AmfLimits) -> tuple[AggregatePart, ...]:
     payload = memoryview(message.payload)
-    parts = []
+    parts: list[AggregatePart] = []
     first_ms: int | None = None
     at = 0
     while at < len(payload):
+        if len(parts) == MOST_PARTS:
+            raise MessageError(f"aggregate message of more than {MOST_PARTS} parts")
         if at + 11 > len(payload):
             raise MessageError("aggregate message cut off inside a header")
         size = int.from_bytes(payload[at + 1 : at + 4], "big")
@@ -302,6 +304,8 @@ def _aggregate_parts(message: RawMessage, limits: AmfLimits) -> tuple[AggregateP
     return tuple(parts)
 
 
+MOST_PARTS: Final = 1_024
+"""Of an aggregate message. Senders gather some dozens; a million would hold up all streams."""
 _AGGREGATED: Final = frozenset({Audio.TYPE, Video.TYPE, Data.TYPE, Data.AMF3_TYPE})
 
 

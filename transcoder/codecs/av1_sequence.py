@@ -63,10 +63,21 @@ class SequenceHeader:
         return 0 if self.monochrome else 3 - self.subsampling_x - self.subsampling_y
 
 
+MOST_OBUS: Final = 4_096
+"""In one temporal unit: one for each tile of the largest picture (AV1 A.3 allows 128), and to spare."""
+
+
 def obus(unit: bytes) -> Iterator[Obu]:
-    """Walk a temporal unit (AV1 5.3). Ends without an error at an OBU that passes the end."""
+    """Walk a temporal unit (AV1 5.3). Ends without an error at an OBU that passes the end.
+
+    Raises :class:`CodecError` above :data:`MOST_OBUS`.
+    """
     position, end = 0, len(unit)
+    count = 0
     while position < end:
+        count += 1
+        if count > MOST_OBUS:
+            raise CodecError(f"AV1 temporal unit of more than {MOST_OBUS} OBUs")
         header = unit[position]
         body = position + 2 if header & 4 else position + 1
         if header & 0x80 or body > end:

@@ -9,6 +9,8 @@ from typing import Final
 from transcoder.codecs.error import CodecError
 
 HEADER_BYTES: Final = 4
+MOST_FRAMES: Final = 256
+"""In one payload: some seconds."""
 
 
 class Version(Enum):
@@ -86,11 +88,15 @@ def frame_samples(payload: bytes) -> int:
     """Samples of a payload: of one frame, or of several where a publisher sends them together."""
     header = Mp3Header.parse(payload)
     samples, position = header.frame_samples, header.frame_bytes
+    count = 1
     while position and position + HEADER_BYTES <= len(payload):
         try:
             header = Mp3Header.parse(payload, position)
         except CodecError:
             break
+        count += 1
+        if count > MOST_FRAMES:
+            raise CodecError(f"MP3 payload of more than {MOST_FRAMES} frames")
         samples += header.frame_samples
         position = position + header.frame_bytes if header.frame_bytes else 0
     return samples

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from struct import Struct
 from typing import Final
 
@@ -22,6 +23,8 @@ _START_CODE: Final = re.compile(rb"\x00\x00\x01")
 _U32: Final = Struct(">I")
 _SHORTEST_PICTURE: Final = 3
 """Bytes: a slice has a NAL header and at least one byte of slice header and data."""
+MOST_UNITS: Final = 4_096
+"""In one access unit. Cameras send some dozens; a message full of empty ones would hold up all streams."""
 
 
 def class_table(classify: Callable[[int], int]) -> bytes:
@@ -91,7 +94,8 @@ def clean(payload: bytes, length_size: int, classes: bytes) -> bytes:
     """
     cleaned = _clean(payload, length_size, classes)
     if cleaned is None and length_size == 4 and looks_like_annexb(payload):
-        cleaned = _clean(from_annexb(payload), length_size, classes)
+        units = list(islice(split_annexb(payload), MOST_UNITS + 1))
+        cleaned = _clean(join(units), length_size, classes)
     if cleaned is None:
         raise CodecError("access unit holds no picture")
     return cleaned
@@ -102,10 +106,14 @@ def _clean(payload: bytes, length_size: int, classes: bytes) -> bytes | None:
     pieces: list[bytes] = []
     position = kept_from = 0
     has_picture = False
+    count = 0
     while position < end:
         start = position + length_size
         if start > end:
             break
+        count += 1
+        if count > MOST_UNITS:
+            raise CodecError(f"access unit of more than {MOST_UNITS} NAL units")
         if length_size == 4:
             length: int = _U32.unpack_from(payload, position)[0]
         else:

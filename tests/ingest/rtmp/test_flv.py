@@ -196,3 +196,11 @@ def test_any_bytes_are_a_tag_or_an_flv_error(body: bytes) -> None:
             parse(body)
         except FlvError:
             continue
+
+
+def test_mod_ex_does_not_loop_for_ever() -> None:
+    with pytest.raises(FlvError, match="ModEx"):
+        parse_video(b"\x97" + b"\x00\xaa\xf7" * 1_000_000)
+    with pytest.raises(FlvError, match="ModEx"):
+        parse_audio(b"\x97" + b"\x00\xaa\xf7" * 1_000_000)
+    assert parse_video(b"\x97" + b"\x00\xaa\xf7" * 14 + b"\x00\xaa\xf3hvc1x") == Frame(Codec.H265, b"x")

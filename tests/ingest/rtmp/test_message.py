@@ -5,6 +5,7 @@ import pytest
 from ingest.rtmp.amf0 import encode_all
 from ingest.rtmp.chunk import RawMessage
 from ingest.rtmp.message import (
+    MOST_PARTS,
     Abort,
     Acknowledgement,
     Aggregate,
@@ -120,3 +121,10 @@ def test_on_status() -> None:
         None,
         ({"level": "error", "code": "NetStream.Publish.Denied", "description": "no"},),
     )
+
+
+def test_an_aggregate_of_a_million_parts_is_refused() -> None:
+    part = b"\x08\0\0\1\0\0\0\0\0\0\0\xaf\0\0\0\0"
+    assert isinstance(parse(RawMessage(4, 22, 1, 0, part * MOST_PARTS)), Aggregate)
+    with pytest.raises(MessageError, match="parts"):
+        parse(RawMessage(4, 22, 1, 0, part * (MOST_PARTS + 1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from tests.transcoder.codecs.bitwriter import escape
 from tests.transcoder.codecs.encoded import audio, video
 from transcoder import codecs
-from transcoder.codecs import CodecError, avc, hevc, nal
+from transcoder.codecs import CodecError, av1, avc, hevc, mp3, nal
 from transcoder.codecs.picture import Colour
 from transcoder.media import Codec, Track
 
@@ -187,3 +188,19 @@ def test_an_empty_unit_is_refused(codec: Codec) -> None:
     track = Track(track_id=1, codec=codec, timescale=90_000, config=config)
     with pytest.raises(CodecError):
         codecs.clean(track, b"")
+
+
+@pytest.mark.parametrize(
+    "hold_up",
+    [
+        lambda: avc.clean(b"\0\0\0\5\x65\x88\x84\0\x10" + bytes(4 << 20), 4),
+        lambda: avc.clean(b"\0\0\0\1\x65\x88\x84" + b"\0\0\1\x06" * (1 << 20), 4),
+        lambda: av1.is_sync(b"\x7a\0" * (1 << 20)),
+        lambda: mp3.frame_samples((b"\xff\xf3\x14\x64" + bytes(20)) * (1 << 17)),
+    ],
+    ids=["empty NAL units", "start codes", "OBUs", "MP3 frames"],
+)
+def test_a_message_of_countless_pieces_is_refused(hold_up: Callable[[], object]) -> None:
+    """16 MiB of them took seconds in the event loop that all streams share."""
+    with pytest.raises(CodecError, match="more than"):
+        hold_up()
