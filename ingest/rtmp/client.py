@@ -253,6 +253,8 @@ class PublisherClient:
             case "_result", 1.0, _ if self.state is ClientState.CONNECTING:
                 self._create_stream()
             case "_result", 4.0, (float(stream_id), *_) if self.state is ClientState.CREATING:
+                if not 0 <= stream_id <= 0xFFFFFFFF:  # NaN too
+                    raise ClientError(f"the server's message stream id is {stream_id}")
                 self._stream_id = int(stream_id)
                 self.state = ClientState.PUBLISHING
                 publish = Command("publish", _PUBLISH_TRANSACTION, None, (self._url.stream, "live"))

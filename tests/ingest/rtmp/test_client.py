@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from ingest.rtmp import flv
+from ingest.rtmp.chunk import ChunkWriter
 from ingest.rtmp.client import ClientError, ClientState, PublisherClient, PublishRejected, PublishUrl
 from ingest.rtmp.handshake import RANDOM_SIZE, Scheme
-from ingest.rtmp.message import UserControl, UserEvent, raw
+from ingest.rtmp.message import Command, UserControl, UserEvent, raw
 from ingest.rtmp.session import (
     AudioReceived,
     MetadataReceived,
@@ -192,3 +193,14 @@ def _flv_tags(data: bytes) -> list[tuple[int, bytes]]:
             tags.append((int.from_bytes(data[at + 4 : at + 7], "big"), data[at + 11 : at + 11 + size]))
         at += 11 + size + 4
     return tags
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -1.0, 2.0**40])
+def test_a_message_stream_that_cannot_be_is_the_servers_fault(number: float) -> None:
+    url = PublishUrl.parse("rtmp://h/live/mine")
+    client = PublisherClient(url, random=bytes(RANDOM_SIZE))
+    writer = ChunkWriter()
+    client.receive(bytes((3,)) + bytes(3072))
+    client.receive(writer.write(raw(Command("_result", 1.0), 3)))
+    with pytest.raises(ClientError, match="message stream id"):
+        client.receive(writer.write(raw(Command("_result", 4.0, None, (number,)), 3)))
