@@ -23,6 +23,9 @@ MAX_LAG_SEGMENTS = 3
 MAX_AUDIO_LEAD_S = 0.5
 """Sound waits this long for the picture to tell where to cut; then it goes on without."""
 
+SEGMENT_ROUNDING_S = 0.3
+"""A segment rounds to its target duration until half a second above it; the rest is for one frame more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackagerConfig:
@@ -338,7 +341,8 @@ class Packager:
         """Whether the open segment would get too long with this unit."""
         if self._last_cut_s is None:
             return False
-        return unit.pts_s - self._last_cut_s > self._config.max_segment_s - MAX_AUDIO_LEAD_S
+        # As late as may be: an encoder whose picture comes a little behind its sound has a sync point for us.
+        return unit.pts_s - self._last_cut_s > self._config.max_segment_s + SEGMENT_ROUNDING_S
 
     def _push_passthrough(self, unit: AccessUnit, now_s: float) -> None:
         if (name := self._passthrough.get(unit.track_id)) is not None:

@@ -122,7 +122,7 @@ def test_sound_waits_for_the_picture_to_tell_the_cut_but_not_for_ever() -> None:
 def test_sound_goes_on_in_segments_while_the_picture_stays_away() -> None:
     rig = Rig()
     rig.push(interleaved(4))
-    rig.push([sound(n) for n in range(188, 900)])
+    rig.push([sound(n) for n in range(188, 1_000)])
     for window in (rig.windows["audio"], rig.windows["source"]):
         statistics = window.statistics()
         assert statistics.overlong_segments == 0
@@ -290,3 +290,13 @@ def test_sound_that_waited_keeps_its_format_when_another_is_announced() -> None:
     rig.packager.set_source_track(track_from_config(2, Codec.AAC, bytes.fromhex("1210")), 4.3)
     rig.push([picture(n) for n in range(100, 200)])
     assert sum(rig.durations("audio")) == pytest.approx(200 * 1024 / 48_000)
+
+
+@pytest.mark.parametrize("lead_s", [0.3, 0.6, 0.75])
+def test_a_picture_that_comes_behind_its_sound_is_not_taken_for_one_that_stays_away(lead_s: float) -> None:
+    """Hardware encoders send sound at once and the picture when it is ready; their GOPs may last 4 s."""
+    rig = Rig()
+    units = interleaved(20, gop=100)
+    units.sort(key=lambda unit: unit.dts_s - (lead_s if unit.track_id == 2 else 0))
+    assert rig.push(units) == [0, 4, 8, 12, 16]
+    assert rig.packager.renditions["source"].gap_segments == 0

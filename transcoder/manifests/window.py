@@ -313,11 +313,13 @@ class MediaWindow:
     def add_gap_segment(self, duration_s: float, now_s: float, program_time_s: float | None = None) -> None:
         """A whole segment of nothing, as gap parts of equal length (a low-latency player counts parts).
 
-        What is longer than the target duration becomes several: EXTINF must keep to it, media or not.
+        What does not round to the target duration becomes several: EXTINF must keep to it, media or not. One
+        that does stays one, as in the renditions whose media came: sequence numbers must not drift apart.
         """
         self._check(duration_s)
         self.end_segment(now_s)
-        segments = math.ceil(microseconds(duration_s) / self.config.target_duration_us) or 1
+        beyond_rounding_us = microseconds(duration_s) - US_PER_S // 2 + 1
+        segments = max(1, math.ceil(beyond_rounding_us / self.config.target_duration_us))
         parts = math.ceil(microseconds(duration_s / segments) / self.config.part_target_us) or 1
         for _ in range(segments):
             for _ in range(parts):

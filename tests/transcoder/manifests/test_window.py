@@ -439,3 +439,16 @@ def test_statistics_count_what_is_held() -> None:
     statistics = live.window.statistics()
     assert (statistics.segments, statistics.next_msn, statistics.listed_s) == (1, 2, 0.75)
     assert (statistics.fetchable, statistics.listed_bytes) == (5, 9)
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "segments"), [(0.3, 1), (4.2, 1), (4.499, 1), (4.5, 2), (8.4, 2), (9, 3)]
+)
+def test_a_gap_is_one_segment_as_long_as_it_rounds_to_the_target_duration(
+    duration_s: float, segments: int
+) -> None:
+    """A segment of 4.2 s is one where its media came, so it must be one where it did not."""
+    window = MediaWindow(WindowConfig(target_duration_s=4, part_target_s=0.25, window_s=60), "e")
+    window.add_gap_segment(duration_s, 0.0, 0.0)
+    assert window.next_msn == segments
+    assert window.statistics().overlong_segments == 0
