@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import fcntl
 import logging
+import socket
 import sys
 import termios
 from collections.abc import Callable, Iterator
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 WRITE_BUFFER_BYTES: Final = 64 * 1024
 """Above this a writer waits. One part more may be in the transport, because a piece is handed over whole."""
+KERNEL_BUFFER_BYTES: Final = 128 * 1024
+"""What the kernel takes of a connection beyond what is on the way. Left alone it takes megabytes from each
+reader that stopped, and holds them for minutes after a close."""
 KEEPALIVE_S: Final = 30.0
 """An idle connection, or one that drips its header, is closed after this. A live player asks every part."""
 LINE_LIMIT_BYTES: Final = 8_190
@@ -248,6 +252,10 @@ class Listener:
             self._refused += 1
             return False
         transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            # tcp(7): a write is not ready while more than this waits to be sent.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, KERNEL_BUFFER_BYTES)
         self._watch.add(transport, self._clock())
         return True
 

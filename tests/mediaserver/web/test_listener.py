@@ -113,6 +113,20 @@ async def test_a_reader_that_never_reads_is_closed_and_holds_one_part(door: Door
 
 
 @pytest.mark.parametrize("door", [{"reader_timeout_s": 1}], indirect=True)
+async def test_a_segment_for_a_reader_that_never_reads_does_not_wait_in_the_kernel(door: Door) -> None:
+    stream = door.registry.add("show")
+    stream.add_segment(8, bytes(64 << 10))
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    slow.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(slow, ("127.0.0.1", door.port))
+    slow.send(b"GET /live/show/720p/e1a2b3c4-0.m4s HTTP/1.1\r\nHost: a\r\n\r\n")
+    # All of it in the kernel would look like an answer that was sent, on an idle connection.
+    await until(lambda: door.listener.statistics().stalled_closed == 1)
+    slow.close()
+
+
+@pytest.mark.parametrize("door", [{"reader_timeout_s": 1}], indirect=True)
 async def test_a_slow_reader_that_makes_progress_is_left_alone(door: Door) -> None:
     stream = door.registry.add("show")
     stream.add_segment(8, bytes(1 << 20))
