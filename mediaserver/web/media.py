@@ -59,7 +59,8 @@ class LiveDelivery:
         self._traffic = traffic
         self._date = HttpDate()
         self._session_salt = session_salt
-        self._shared: dict[tuple[object, ...], tuple[int, RenderedPlaylist, SharedResponse]] = {}
+        self._shared: dict[tuple[object, ...], tuple[RenderedPlaylist, SharedResponse]] = {}
+        self._shared_second = 0
 
     async def master_playlist(self, request: web.Request) -> web.StreamResponse:
         """The multivariant playlist: renditions, codecs, measured bandwidth."""
@@ -165,6 +166,10 @@ class LiveDelivery:
         origin = self._origins.allowed(request)
         key = (id(rendered), gzipped, closes, cache_control, origin)
         second = self._date.now()[0]
+        if second != self._shared_second:
+            # A message says its date: those of the last second are never sent again.
+            self._shared.clear()
+            self._shared_second = second
         kept = self._shared.get(key)
         if "If-None-Match" in headers or "If-Match" in headers:
             etag = rendered.gzip_etag if gzipped else rendered.etag
@@ -175,8 +180,8 @@ class LiveDelivery:
                     raise Problem(412, "precondition_failed", "If-Match names another version.")
                 case Precondition.GO_ON:
                     pass
-        if kept is not None and kept[0] == second:
-            return kept[2]
+        if kept is not None:
+            return kept[1]
         body, etag = (rendered.gzip, rendered.gzip_etag) if gzipped else (rendered.body, rendered.etag)
         fields = [
             *self._playlist_fields(etag, cache_control, origin),
@@ -189,7 +194,7 @@ class LiveDelivery:
         if len(self._shared) >= SHARED_LIMIT:
             del self._shared[next(iter(self._shared))]
         # The playlist is kept beside its message: while it lives no other object can have its id.
-        self._shared[key] = (second, rendered, response)
+        self._shared[key] = (rendered, response)
         return response
 
     def _playlist_fields(self, etag: str, cache_control: str, origin: str | None) -> list[tuple[str, str]]:
