@@ -82,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path("data/demo"), help="where it keeps its things")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a server setting")
     options = parser.parse_args(arguments)
-    settings = choose_ports() | {"log.level": "error"}
+    settings = choose_ports() | {"log.level": "warning", "log.format": "text"}
     settings |= dict(pair.partition("=")[::2] for pair in options.set)
     try:
         with ServerProcess(options.data, settings) as server:

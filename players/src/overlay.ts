@@ -31,7 +31,7 @@ export function overlayFor(known: Known, phase: Phase, picture: boolean): Overla
     case 'ended':
       return say('ended', 'This broadcast has ended', 'Thank you for watching. If it returns, this page plays on.');
     case 'interrupted':
-      return { ...wait('interrupted', 'Be right back', 'The broadcaster lost the connection. Waiting for the picture.'), light: picture };
+      return { ...wait('interrupted', 'Be right back', 'The broadcast has stopped for a moment. It goes on here as soon as it returns.'), light: picture };
     case 'unreachable':
       return { ...wait('unreachable', 'No connection', 'The server does not answer. Trying again.'), light: picture };
     case 'starting':

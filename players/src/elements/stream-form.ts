@@ -5,8 +5,8 @@ import { globeIcon, lockIcon } from '../icons.ts';
 import { buttons, fields, reset, type } from '../styles/shared.ts';
 
 const LADDERS: Record<string, { words: string; value: Ladder }> = {
-  auto: { words: 'Automatic: the source, and smaller pictures below it', value: 'auto' },
-  passthrough: { words: 'Source only: no encoding on the server', value: 'passthrough' },
+  auto: { words: 'Automatic: source and smaller', value: 'auto' },
+  passthrough: { words: 'Source only, no encoding', value: 'passthrough' },
   hd: { words: '720p and 480p', value: ['720p', '480p'] },
   small: { words: '480p and 360p', value: ['480p', '360p'] },
 };

@@ -79,6 +79,7 @@ export class WatchPage extends LitElement {
       }
       .share {
         display: grid;
+        align-items: start;
         grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr));
         gap: 1.25rem;
         margin-top: 1.25rem;
