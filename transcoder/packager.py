@@ -253,7 +253,7 @@ class Packager:
         self._leader_dts_s: float | None = None
         self._last_cut_s: float | None = None
         self.published_s = 0.0
-        """How far the leader has come, in seconds on the publication's timeline."""
+        """How far the publication has come (pts, seconds): the leader, or sound that went on without it."""
         self.long_gop: LongGop | None = None
 
     def set_source_track(self, track: Track, now_s: float) -> None:

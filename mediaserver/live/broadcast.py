@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import Enum
@@ -64,7 +64,7 @@ class Broadcast:
         config: BroadcastConfig,
         *,
         make_worker: WorkerFactory,
-        take_still: Callable[[Track, AccessUnit], Awaitable[None]],
+        take_still: Callable[[Track, AccessUnit], Coroutine[None, None, None]],
     ) -> None:
         self.publication = publication
         self.ladder: Ladder | None = None
@@ -216,10 +216,7 @@ class Broadcast:
             return
         if self._still is None or self._still.done():
             self._still_due_s = now_s + self._config.poster_interval_s
-            self._still = asyncio.create_task(self._run_still(track, unit))
-
-    async def _run_still(self, track: Track, unit: AccessUnit) -> None:
-        await self._take_still(track, unit)
+            self._still = asyncio.create_task(self._take_still(track, unit))
 
 
 def _is_new(unit: AccessUnit, profile: SourceProfile) -> bool:

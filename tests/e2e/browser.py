@@ -20,8 +20,7 @@ ARGUMENTS = [
 
 READ_CLOCK = """() => {
   // The strip of transcoder/engine/clockstrip.py: two rows of 28 blocks, 48 bits of milliseconds, CRC-8.
-  const video = document.querySelector('video') ?? window.mediaserverPlayer?.video;
-  const player = window.mediaserverPlayer?.video ?? video;
+  const player = window.mediaserverPlayer?.video;
   if (!player || player.readyState < 2) return null;
   const canvas = document.createElement('canvas');
   canvas.width = player.videoWidth;

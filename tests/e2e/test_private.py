@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from mediaserver.server_process import ServerProcess
-from tests.e2e.test_llhls_rules import Player
+from tests.e2e.player import Player
 
 
 class TokenPlayer(Player):

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from mediaserver.server_process import ServerProcess
+from tests.e2e.player import Player
 from tests.e2e.playlists import MediaPlaylist
-from tests.e2e.test_llhls_rules import Player
 
 pytestmark = pytest.mark.tools("ffmpeg", "ffprobe")
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mediaserver.server_process import ServerProcess
-from tests.e2e.test_llhls_rules import Player
+from tests.e2e.player import Player
 from tests.faults.processes import children, open_files, rss_bytes
 
 MIB = 1 << 20

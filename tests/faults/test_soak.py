@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.test_llhls_rules import Player
+from tests.e2e.player import Player
 from tests.faults.processes import children, open_files, rss_bytes, threads
 
 LENGTH_S = float(os.environ.get("MEDIASERVER_SOAK_S", "1800"))
