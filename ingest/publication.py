@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, Protocol, Self, TypeVar
@@ -70,6 +70,30 @@ class TrackUpdate:
     track: Track
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimedText:
+    """Words to be shown from a moment on (``onTextData``, ``onCaptionInfo``)."""
+
+    time_s: float
+    """On the publication's own timeline, in seconds, as all times here."""
+    text: str
+    language: str | None = None
+    """BCP 47."""
+    duration_s: float | None = None
+    """None: until the next words come, or for as long as it takes to read them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CuePoint:
+    """Something that the publisher says of a moment (``onCuePoint``)."""
+
+    time_s: float
+    name: str
+    kind: str
+    """``event`` or ``navigation``, where the publisher tells."""
+    attributes: Mapping[str, str | float | bool]
+
+
 @dataclass(frozen=True, slots=True)
 class PublicationEnd:
     """The last item of every subscription. ``reason`` is for the log and the operator."""
@@ -77,7 +101,9 @@ class PublicationEnd:
     reason: str
 
 
-Item = TrackUpdate | AccessUnit | PublicationEnd
+Remark = TimedText | CuePoint
+"""What goes between the units and is not media."""
+Item = TrackUpdate | AccessUnit | Remark | PublicationEnd
 
 
 class Publication:
@@ -93,6 +119,10 @@ class Publication:
         self.units_in = 0
         self.on_kick: Callable[[str], None] | None = None
         """Set by the door: closes the publisher's connection, with the reason."""
+        self.on_drain: Callable[[], None] | None = None
+        """Set by the door: asks the publisher to come back to another server, where it said that it can."""
+        self.corrections: Callable[[], int] | None = None
+        """Set by the door: how many timestamps it had to correct so far."""
         self._subscriptions: list[Subscription] = []
         self._since_sync: list[AccessUnit] = []
         self._since_sync_bytes = 0
@@ -124,6 +154,11 @@ class Publication:
         self.bytes_in += len(unit.payload)
         self._remember(unit)
         self._deliver(unit)
+
+    def tell(self, remark: Remark) -> None:
+        """Hand on what is not media. The door limits how many and how large they are."""
+        if not self.ended:
+            self._deliver(remark)
 
     def close(self, reason: str) -> None:
         """The publisher is gone. Idempotent."""
@@ -190,8 +225,9 @@ class UnitQueue(Generic[T]):
 
     Overflow rule: the newest units are refused, and what follows is skipped up to the next sync unit of
     the picture (of the sound where ``has_video()`` is false), so that what a consumer sees is always
-    decodable; ``dropped_units`` counts. Items that are not units are never dropped; of a track's formats
-    with no unit between them only the newest is kept, so that they stay few whatever the publisher does.
+    decodable; ``dropped_units`` counts. Remarks are refused when it is full; formats and the end never
+    are: of a track's formats with no unit between them only the newest is kept, so that they stay few
+    whatever the publisher does.
     """
 
     def __init__(
@@ -224,6 +260,11 @@ class UnitQueue(Generic[T]):
                 self.dropped_units += 1
                 return
             self._queued_bytes += len(item.payload)
+        elif isinstance(item, TimedText | CuePoint):
+            # Small, and a consumer that stands still must not gather them for ever.
+            if len(self._queue) >= self._limit_units:
+                self.dropped_units += 1
+                return
         elif isinstance(item, TrackUpdate):
             self._forget_unused_format(item)
         self._queue.append(item)

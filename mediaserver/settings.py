@@ -50,6 +50,9 @@ Port = Annotated[int, Meta(ge=0, le=65535, description="must be a port from 0 to
 Host = Annotated[
     str, Meta(pattern=r"^[0-9A-Za-z.:_-]{1,253}\Z", description="must be an address or a host name")
 ]
+Networks = Annotated[
+    tuple[str, ...], Meta(description='must be a list of addresses or networks such as "10.0.0.0/8"')
+]
 Origins = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^(\*|https?://[^\s/?#]+)\Z")], ...],
     Meta(description='must be a list of origins such as "https://example.org", or ["*"]'),
@@ -76,13 +79,12 @@ class HttpSettings(Struct, frozen=True, kw_only=True):
             description='must be empty or "https://host[:port]" without a path',
         ),
     ] = ""
-    trusted_proxies: Annotated[
-        tuple[str, ...], Meta(description='must be a list of addresses or networks such as "10.0.0.0/8"')
-    ] = ()
+    trusted_proxies: Networks = ()
     allowed_origins: Origins = ("*",)
     reader_timeout_s: Annotated[float, _number(1, 3600, "seconds")] = 30.0
     max_connections: Annotated[int, _count(1, 1_000_000)] = 20_000
     max_body_bytes: Annotated[int, _count(1 << 10, 1 << 30, "bytes")] = 1 << 20
+    max_requests_per_address_s: Annotated[int, _count(0, 1_000_000, "0 (no limit) or a whole number")] = 2_000
 
 
 class RtmpSettings(Struct, frozen=True, kw_only=True):
@@ -96,6 +98,29 @@ class RtmpSettings(Struct, frozen=True, kw_only=True):
     max_connections: Annotated[int, _count(1, 100_000)] = 1_000
     max_connections_per_address: Annotated[int, _count(1, 100_000)] = 64
     max_message_bytes: Annotated[int, _count(64 << 10, (1 << 24) - 1, "bytes")] = 8 << 20
+    max_chunk_streams: Annotated[int, _count(4, 65_599)] = 64
+    max_amf_depth: Annotated[int, _count(2, 64)] = 8
+    max_tracks: Annotated[int, _count(1, 32)] = 8
+    relay_addresses: Networks = ()
+    reconnect_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(rtmps?://[^\s?#@]+)?\Z",
+            description='must be empty or "rtmp://host[:port]/live" or the same with rtmps',
+        ),
+    ] = ""
+    drain_s: Annotated[float, _number(0, 15, "seconds")] = 5.0
+
+
+class RtmpsSettings(Struct, frozen=True, kw_only=True):
+    """RTMP over TLS on a port of its own; hosts and limits are those of ``rtmp``."""
+
+    port: Annotated[
+        Literal["off"] | Annotated[int, Meta(ge=0, le=65535)],
+        Meta(description='must be "off" or a port from 0 to 65535; 0: any free one'),
+    ] = "off"
+    certificate: Text = ""
+    key_file: Text = ""
 
 
 class LiveSettings(Struct, frozen=True, kw_only=True):
@@ -110,6 +135,26 @@ class LiveSettings(Struct, frozen=True, kw_only=True):
         Meta(description=f'must be "auto", "passthrough" or a list of {", ".join(RUNGS)}'),
     ] = "auto"
     poster_interval_s: Annotated[float, _number(1, 3600, "seconds")] = 10.0
+    slate: Flag = True
+    slate_text: Annotated[str, Meta(max_length=80, description="must be text of at most 80 characters")] = (
+        "We will be right back"
+    )
+    takeover: Flag = False
+    give_up: Annotated[
+        tuple[Literal["1080p", "720p", "480p", "360p"], ...],
+        Meta(description=f"must be a list of {', '.join(RUNGS)}"),
+    ] = RUNGS
+
+
+class TranscoderSettings(Struct, frozen=True, kw_only=True):
+    """The children that encode."""
+
+    encoder: Annotated[
+        Literal["auto", "software", "nvenc", "qsv", "vaapi"],
+        Meta(description='must be "auto", "software", "nvenc", "qsv" or "vaapi"'),
+    ] = "auto"
+    hang_s: Annotated[float, _number(1, 60, "seconds")] = 3.0
+    restarts_per_minute: Annotated[int, _count(1, 60)] = 5
 
 
 class AccessSettings(Struct, frozen=True, kw_only=True):
@@ -152,6 +197,7 @@ class StorageSettings(Struct, frozen=True, kw_only=True):
     url: Annotated[
         str, Meta(pattern=r"^file:\Z", description='must be "file:"; no other kind is in this version')
     ] = "file:"
+    fsync: Flag = False
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -162,7 +208,9 @@ class Config(Struct, frozen=True, kw_only=True):
     ] = "data"
     http: HttpSettings = field(default_factory=HttpSettings)
     rtmp: RtmpSettings = field(default_factory=RtmpSettings)
+    rtmps: RtmpsSettings = field(default_factory=RtmpsSettings)
     live: LiveSettings = field(default_factory=LiveSettings)
+    transcoder: TranscoderSettings = field(default_factory=TranscoderSettings)
     access: AccessSettings = field(default_factory=AccessSettings)
     log: LogSettings = field(default_factory=LogSettings)
     state: StateSettings = field(default_factory=StateSettings)
@@ -326,24 +374,31 @@ def _check(config: Config) -> None:
             raise SettingsError(key, _read(config, key), _RULE_SENTENCES.get(key, SETTINGS[key].allowed))
 
 
-def _are_networks(config: Config) -> bool:
-    for proxy in config.http.trusted_proxies:
+def _are_networks(addresses: Iterable[str]) -> bool:
+    for address in addresses:
         try:
-            ipaddress.ip_network(proxy, strict=False)
+            ipaddress.ip_network(address, strict=False)
         except ValueError:
             return False
     return True
 
 
+def _has_certificate(config: Config) -> bool:
+    return config.rtmps.port == "off" or bool(config.rtmps.certificate and config.rtmps.key_file)
+
+
 _RULES: Final[Mapping[str, Callable[[Config], bool]]] = {
     "data_dir": lambda config: "\0" not in config.data_dir,
-    "http.trusted_proxies": _are_networks,
+    "http.trusted_proxies": lambda config: _are_networks(config.http.trusted_proxies),
+    "rtmp.relay_addresses": lambda config: _are_networks(config.rtmp.relay_addresses),
+    "rtmps.port": _has_certificate,
     "live.ladder": lambda config: bool(config.live.ladder),
     # RFC 8216bis 4.4.3.7: a PART-TARGET is of use only if several parts make a segment.
     "live.part_target_s": lambda config: config.live.part_target_s * 2 <= config.live.segment_target_s,
     "live.window_s": lambda config: config.live.window_s >= 6 * config.live.segment_target_s,
 }
 _RULE_SENTENCES: Final[Mapping[str, str]] = {
+    "rtmps.port": "needs rtmps.certificate and rtmps.key_file, the paths of PEM files",
     "live.part_target_s": "must be at most half of live.segment_target_s",
     "live.window_s": "must be at least 6 times live.segment_target_s",
 }

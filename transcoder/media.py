@@ -31,6 +31,9 @@ class Codec(StrEnum):
     AAC = "aac"
     MP3 = "mp3"
     OPUS = "opus"
+    FLAC = "flac"
+    AC3 = "ac3"
+    EAC3 = "eac3"
 
     @property
     def kind(self) -> Kind:
@@ -72,7 +75,8 @@ class Track:
     ``config`` is the codec's configuration as ISO BMFF stores it, without the box header:
     the body of ``avcC`` (ISO 14496-15), ``hvcC``, ``av1C``, ``vpcC`` or ``dOps`` (RFC 7845 fields, big
     endian), or the bare AudioSpecificConfig for AAC (ISO 14496-3 1.6). MP3 has none.
-    A change of any field is a change of format: it needs a new init segment.
+    A change of any field is a change of format: it needs a new init segment. FLAC has its STREAMINFO block
+    (RFC 9639 8.2) without the block's header; AC-3 and E-AC-3 have none.
     """
 
     track_id: int

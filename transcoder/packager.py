@@ -220,6 +220,9 @@ class RenditionPackager:
             independent=track.kind is Kind.AUDIO or any(sample.sync for sample in self._samples),
             now_s=now_s,
             program_time_s=program_time_s if first else None,
+            decode_time=base,
+            duration_ticks=self._part_ticks,
+            timescale=track.timescale,
         )
         self._part_is_first = False
         self._samples = []

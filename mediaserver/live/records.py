@@ -34,6 +34,8 @@ class StreamChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ladder: LadderSetting | UnsetType | None = UNSET
     """None goes back to the server's ``live.ladder``."""
     dvr_s: Seconds | UnsetType = UNSET
+    takeover: bool | UnsetType | None = UNSET
+    """None goes back to the server's ``live.takeover``."""
 
 
 class Checkpoint(Struct, frozen=True, kw_only=True):
@@ -59,6 +61,8 @@ class StreamRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ladder: LadderSetting | None = None
     """None: the server's ``live.ladder``."""
     dvr_s: float = 0.0
+    takeover: bool | None = None
+    """Whether who has the key takes the place of a publisher that is there; None: ``live.takeover``."""
     checkpoint: Checkpoint | None = None
     """Kept as a record of its own, so that saving it never meets a change of the settings."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from ingest.publication import Item, Publication, PublicationEnd, UnitQueue
+from ingest.publication import Item, Publication, PublicationEnd, TrackUpdate, UnitQueue
 from transcoder.media import AccessUnit, Track
 from transcoder.packager import Packager
 from transcoder.supervisor import Cut, LiveJob, LiveWorker, WorkerState
@@ -86,7 +86,7 @@ class Transcoding:
 
     async def _feeding(self) -> None:
         async for item in self._queue:
-            if not isinstance(item, PublicationEnd):
+            if isinstance(item, AccessUnit | TrackUpdate | Cut):
                 await self.worker.feed(item)
 
     def _on_track(self, name: str, track: Track) -> None:

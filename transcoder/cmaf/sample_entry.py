@@ -32,6 +32,9 @@ def sample_entry(track: Track) -> bytes:
             return _audio(b"Opus", track, box(b"dOps", track.config))
         case Codec.MP3:
             return _audio(b"mp4a", track, _esds(mp3.object_type(track.sample_rate), b""))
+        case Codec.FLAC | Codec.AC3 | Codec.EAC3:
+            # The ladder encodes them: hardly a browser plays them.
+            raise codecs.CodecError(f"{track.codec.name} is not put into segments")
 
 
 def _visual(kind: bytes, track: Track, configuration: bytes) -> bytes:

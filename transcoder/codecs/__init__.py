@@ -208,6 +208,12 @@ def rfc6381(track: Track) -> str:
             return "opus"
         case Codec.MP3:
             return mp3.rfc6381(track.sample_rate)
+        case Codec.FLAC:
+            return "fLaC"
+        case Codec.AC3:
+            return "ac-3"
+        case Codec.EAC3:
+            return "ec-3"
 
 
 def colour(track: Track) -> Colour:
@@ -247,6 +253,8 @@ def clean(track: Track, payload: bytes) -> bytes:
             return opus.clean(payload)
         case Codec.MP3:
             return mp3.clean(payload)
+        case Codec.FLAC | Codec.AC3 | Codec.EAC3:
+            return payload
 
 
 def is_sync(track: Track, payload: bytes) -> bool:

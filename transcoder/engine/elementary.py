@@ -102,5 +102,7 @@ def _config_from_packet(codec: Codec, packet: bytes, frame_rate: Fraction | None
             return aac.config_from_adts(packet)
         case Codec.MP3:
             return packet
-        case Codec.OPUS:
-            raise CodecError("Opus stream without its header")
+        case Codec.OPUS | Codec.FLAC:
+            raise CodecError(f"{codec.name} stream without its header")
+        case Codec.AC3 | Codec.EAC3:
+            return packet

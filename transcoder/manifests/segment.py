@@ -71,6 +71,12 @@ class Segment:
     duration_us: int = 0
     """The sum of its parts."""
     size_bytes: int = 0
+    decode_time: int | None = None
+    """Of its first sample in decoding order, in ticks (``tfdt``); None where it begins with a gap."""
+    duration_ticks: int = 0
+    """Of its media; gaps in it are not counted."""
+    timescale: int = 0
+    """Ticks per second; 0 for a segment that is all gap."""
     closed_s: float = 0.0
     """Monotonic clock at which it first stood in the playlist as a whole, in seconds."""
     tagged: bool = True

@@ -270,17 +270,28 @@ class MediaWindow:
         independent: bool,
         now_s: float,
         program_time_s: float | None = None,
+        decode_time: int | None = None,
+        duration_ticks: int = 0,
+        timescale: int = 0,
     ) -> Position:
         """One more part, complete. The first after :meth:`end_segment` begins a segment.
 
         ``program_time_s`` is the unix time of the part's first sample; only a segment's first part uses it.
-        Raises WindowError for a length that is not positive, without an init, and after :meth:`end`.
+        ``decode_time`` and ``duration_ticks`` are its ``tfdt`` and its length in ticks, exactly: DASH counts
+        with them, HLS does not need them. Raises
+        WindowError for a length that is not positive, without an init, and after :meth:`end`.
         """
         if self._init is None:
             raise WindowError("a part came before its init")
         if not data:
             raise WindowError("a part without bytes; what is missing is a gap part")
-        return self._add(data, duration_s, independent, False, now_s, program_time_s)
+        position = self._add(data, duration_s, independent, False, now_s, program_time_s)
+        if (segment := self._open) is not None:
+            if position.part == 0:
+                segment.decode_time = decode_time
+            segment.duration_ticks += duration_ticks
+            segment.timescale = timescale
+        return position
 
     def add_gap_part(
         self, *, duration_s: float, now_s: float, program_time_s: float | None = None
