@@ -99,15 +99,25 @@ wheel: $(STAMPS)/pages $(STAMPS)/dev
 
 # --- Checks --------------------------------------------------------------------------------------------
 
-# What the end-to-end tests drive the server with. Without these the tests that need them are skipped,
-# and say so; MEDIASERVER_TEST_TOOLS=required (CI) makes that a failure.
-TEST_TOOLS := chromium ffmpeg redis-server nginx
+# What the end-to-end tests drive the server with, each as COMMAND or FILE, with :PACKAGE where Debian names it
+# otherwise. Without these the tests that need them are skipped, and say so; MEDIASERVER_TEST_TOOLS=required
+# (CI) makes that a failure.
+TEST_TOOLS := chromium ffmpeg redis-server nginx prometheus promtool:prometheus \
+  /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp
+
+# The packages' own services are not wanted: invoke-rc.d and deb-systemd-invoke ask this file, and 101 means no.
+POLICY := /usr/sbin/policy-rc.d
 
 test-tools:
 	@missing=""; \
-	for tool in $(TEST_TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	for entry in $(TEST_TOOLS); do \
+	  tool=$${entry%%:*}; command -v $$tool >/dev/null || [ -e $$tool ] || missing="$$missing $${entry##*:}"; \
+	done; \
 	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  if [ ! -e $(POLICY) ]; then \
+	    trap 'rm -f $(POLICY)' EXIT INT TERM; printf '#!/bin/sh\nexit 101\n' > $(POLICY) && chmod +x $(POLICY); \
+	  fi; \
 	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
 	else \
 	  echo "not installed:$$missing. Tests that need them are skipped. On Debian: sudo apt-get install$$missing"; \
