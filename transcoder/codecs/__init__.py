@@ -10,7 +10,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
-from transcoder.codecs import aac, av1, avc, hevc, mp3, nal, opus, vp9
+from transcoder.codecs import aac, ac3, av1, avc, flac, hevc, mp3, nal, opus, vp9
 from transcoder.codecs.error import CodecError
 from transcoder.codecs.picture import UNDESCRIBED, Colour
 from transcoder.media import VIDEO_TIMESCALE, Codec, Track
@@ -43,8 +43,9 @@ def track_from_config(
     """The track that a configuration record describes. Raises :class:`CodecError`.
 
     Besides the record that :class:`Track` names: Opus may come as an ``OpusHead`` packet, VP9 as a
-    ``vpcC`` body with its FullBox header or as a key frame, AV1 as a bare sequence header OBU, MP3 as its
-    first frame. A VP9 record tells no size, and an AV1 record may not: then width and height are 0 until
+    ``vpcC`` body with its FullBox header or as a key frame, AV1 as a bare sequence header OBU, FLAC with
+    its block header or from the ``fLaC`` marker on; MP3, AC-3 and E-AC-3 as their first frame. A VP9
+    record tells no size, and an AV1 record may not: then width and height are 0 until
     :func:`track_from_sync_unit` has seen a key frame.
 
     ``frame_rate`` is what the publisher says: it counts where the bitstream promises none. ``timescale``
@@ -71,6 +72,12 @@ def track_from_config(
         case Codec.MP3:
             header = mp3.Mp3Header.parse(config)
             track = replace(track, sample_rate=header.sample_rate, channels=header.channels)
+        case Codec.FLAC:
+            info = flac.FlacConfig.parse(config)
+            track = replace(track, config=info.record, sample_rate=info.sample_rate, channels=info.channels)
+        case Codec.AC3 | Codec.EAC3:
+            frame = ac3.Ac3Header.parse(config)
+            track = replace(track, sample_rate=frame.sample_rate, channels=frame.channels)
     return replace(track, timescale=timescale or track.sample_rate or VIDEO_TIMESCALE)
 
 
@@ -253,7 +260,11 @@ def clean(track: Track, payload: bytes) -> bytes:
             return opus.clean(payload)
         case Codec.MP3:
             return mp3.clean(payload)
-        case Codec.FLAC | Codec.AC3 | Codec.EAC3:
+        case Codec.FLAC:
+            flac.check(payload)
+            return payload
+        case Codec.AC3 | Codec.EAC3:
+            ac3.check(payload)
             return payload
 
 
@@ -281,6 +292,10 @@ def frame_samples(track: Track, payload: bytes) -> int:
             return opus.packet_samples(payload)
         case Codec.MP3:
             return mp3.frame_samples(payload)
+        case Codec.FLAC:
+            return flac.frame_samples(payload)
+        case Codec.AC3 | Codec.EAC3:
+            return ac3.frame_samples(payload)
         case _:
             raise CodecError(f"{track.codec} has no samples to count")
 
