@@ -41,7 +41,11 @@ class FlacConfig:
             raise CodecError(f"FLAC STREAMINFO of {len(record)} bytes")
         record = record[:STREAMINFO_BYTES]
         reader = BitReader(record)
-        reader.skip(16 + 16 + 24 + 24)
+        smallest_block, largest_block = reader.bits(16), reader.bits(16)
+        smallest_frame, largest_frame = reader.bits(24), reader.bits(24)
+        # 8.2: block sizes are from 16 up; a frame size of 0 says that it is not known.
+        if not 16 <= smallest_block <= largest_block or 0 < largest_frame < smallest_frame:
+            raise CodecError("FLAC STREAMINFO contradicts itself")
         sample_rate = reader.bits(20)
         channels = reader.bits(3) + 1
         bits_per_sample = reader.bits(5) + 1
