@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, Self
 from urllib.parse import urlsplit
@@ -38,15 +38,18 @@ class ServerProcess:
         settings: Mapping[str, str] | None = None,
         *,
         log: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        wrapper: Sequence[str] = (),
     ) -> None:
         """Start it and wait until every port listens. Raises :class:`ServerProcessError`.
 
         ``settings`` are `--set` pairs; ports that they do not name are chosen by the system. ``log`` takes
-        its stderr; without it, it goes to ours.
+        its stderr; without it, it goes to ours. ``environment`` is added to ours. ``wrapper`` is a command
+        that runs the server in its own place, such as ``faketime``; it must exec.
         """
         chosen = {"http.host": "127.0.0.1", "http.port": "0", "rtmp.host": "127.0.0.1", "rtmp.port": "0"}
         chosen |= settings or {}
-        command = [sys.executable, "-m", "mediaserver", "serve", "--data", str(data)]
+        command = [*wrapper, sys.executable, "-m", "mediaserver", "serve", "--data", str(data)]
         for key, value in chosen.items():
             command += ["--set", f"{key}={value}"]
         self.data = data
@@ -61,6 +64,7 @@ class ServerProcess:
                 stderr=errors,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
+                env={**os.environ, **(environment or {})},
             )
         finally:
             if errors is not None:
@@ -125,6 +129,18 @@ class ServerProcess:
             return ""
         return self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace")
 
+    def whole_log(self) -> str:
+        """All of its log, if that goes to a file."""
+        if self._log is None or not self._log.exists():
+            return ""
+        return self._log.read_text(errors="replace")
+
+    @property
+    def ports(self) -> dict[str, str]:
+        """As settings: a server that is started with them again has the same addresses."""
+        http_port, rtmp_port = urlsplit(self.http_url).port, urlsplit(self.rtmp_url).port
+        return {"http.port": str(http_port), "rtmp.port": str(rtmp_port)}
+
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """One call of the API as the operator: the status, and the JSON (None without a body)."""
         address = urlsplit(self.http_url)
@@ -162,6 +178,11 @@ class ServerProcess:
         """Processor time of the server itself, without its children."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def kill(self) -> None:
+        """At once, as a lost machine does: `kill -9`. Idempotent."""
+        self._process.kill()
+        self._process.wait()
 
     def stop(self) -> int:
         """Ask it to drain, and wait; kill it if it does not. Its exit code. Idempotent."""
