@@ -71,6 +71,8 @@ class Segment:
     duration_us: int = 0
     """The sum of its parts."""
     size_bytes: int = 0
+    whole: bytes | None = field(default=None, repr=False)
+    """Its bytes, where they are not those of its parts one after the other."""
     decode_time: int | None = None
     """Of its first sample in decoding order, in ticks (``tfdt``); None where it begins with a gap."""
     duration_ticks: int = 0
@@ -91,6 +93,8 @@ class Segment:
 
     @property
     def chunks(self) -> tuple[bytes, ...]:
+        if self.whole is not None:
+            return (self.whole,)
         return tuple(part.data for part in self.parts if not part.gap)
 
     @property

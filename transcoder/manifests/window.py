@@ -84,13 +84,18 @@ class MediaWindow:
         discontinuity_sequence: int = 0,
         *,
         content_type: str = "video/mp4",
+        extension: str = "m4s",
     ) -> None:
+        """``extension`` ends the names of segments and parts. One other than ``m4s`` is a format without an
+        init segment, which needs no EXT-X-MAP (WebVTT)."""
         if first_msn < 0 or discontinuity_sequence < 0:
             raise WindowError("sequence numbers are never negative")
         self.config = config
         self.epoch = epoch
         self.bandwidth = BandwidthMeter(config.target_duration_s, config.keep_us / US_PER_S)
         self._content_type = content_type
+        self._extension = extension
+        self._needs_init = extension == "m4s"
         self._segments: deque[Segment] = deque()
         self._open: Segment | None = None
         self._next_msn = first_msn
@@ -123,10 +128,16 @@ class MediaWindow:
         checkpoint: WindowCheckpoint,
         *,
         content_type: str = "video/mp4",
+        extension: str = "m4s",
     ) -> MediaWindow:
         """A new window in the place of a lost one: numbers go on, and it starts with a discontinuity."""
         window = cls(
-            config, epoch, checkpoint.next_msn, checkpoint.discontinuity_sequence, content_type=content_type
+            config,
+            epoch,
+            checkpoint.next_msn,
+            checkpoint.discontinuity_sequence,
+            content_type=content_type,
+            extension=extension,
         )
         window.discontinuity()
         return window
@@ -208,7 +219,7 @@ class MediaWindow:
         return self._listed_us / US_PER_S
 
     def part_name(self, position: Position) -> str:
-        return f"{self.epoch}-{position.msn}.{position.part}.m4s"
+        return f"{self.epoch}-{position.msn}.{position.part}.{self._extension}"
 
     def lookup(self, name: str) -> Media | Pending | None:
         """What ``name`` leads to: bytes, the hinted part that is still to come, or nothing (404)."""
@@ -281,7 +292,7 @@ class MediaWindow:
         with them, HLS does not need them. Raises
         WindowError for a length that is not positive, without an init, and after :meth:`end`.
         """
-        if self._init is None:
+        if self._init is None and self._needs_init:
             raise WindowError("a part came before its init")
         if not data:
             raise WindowError("a part without bytes; what is missing is a gap part")
@@ -299,12 +310,19 @@ class MediaWindow:
         """Time passes, media did not come: EXT-X-PART with GAP=YES. Its name leads to nothing."""
         return self._add(b"", duration_s, False, True, now_s, program_time_s)
 
-    def end_segment(self, now_s: float) -> None:
-        """Close the open segment; without one nothing happens. Only gap parts in it: it gets EXT-X-GAP."""
+    def end_segment(self, now_s: float, whole: bytes | None = None) -> None:
+        """Close the open segment; without one nothing happens. Only gap parts in it: it gets EXT-X-GAP.
+
+        ``whole`` is the segment where it is not its parts one after the other: each WebVTT part has a header
+        of its own.
+        """
         segment = self._open
         if segment is None:
             return
         self._open = None
+        if whole is not None:
+            self._listed_bytes += len(whole) - segment.size_bytes
+            segment.whole, segment.size_bytes = whole, len(whole)
         segment.closed_s = now_s
         self._segments.append(segment)
         self._listed_us += segment.duration_us
@@ -394,7 +412,7 @@ class MediaWindow:
         previous = self._newest
         segment = Segment(
             msn=self._next_msn,
-            name=f"{self.epoch}-{self._next_msn}.m4s",
+            name=f"{self.epoch}-{self._next_msn}.{self._extension}",
             init=self._init,
             map_changed=previous is None or previous.init is not self._init,
             discontinuity=self._discontinuity_pending,

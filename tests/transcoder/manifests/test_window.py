@@ -452,3 +452,26 @@ def test_a_gap_is_one_segment_as_long_as_it_rounds_to_the_target_duration(
     window.add_gap_segment(duration_s, 0.0, 0.0)
     assert window.next_msn == segments
     assert window.statistics().overlong_segments == 0
+
+
+class TestTextWindows:
+    """WebVTT (RFC 8216bis 3.1.4): no init segment, another extension, a segment that is not its parts."""
+
+    def test_names_carry_the_extension_and_no_init_is_needed(self) -> None:
+        window = MediaWindow(CONFIG, "e", content_type="text/vtt", extension="vtt")
+        window.add_part(b"one", duration_s=0.25, independent=True, now_s=1.0)
+        assert window.part_name(Position(0, 0)) == "e-0.0.vtt"
+        media = window.lookup("e-0.0.vtt")
+        assert isinstance(media, Media)
+        assert media.content_type == "text/vtt"
+        assert isinstance(window.lookup("e-0.1.vtt"), Pending)
+
+    def test_a_whole_segment_of_its_own(self) -> None:
+        window = MediaWindow(CONFIG, "e", content_type="text/vtt", extension="vtt")
+        window.add_part(b"header a", duration_s=0.25, independent=True, now_s=1.0)
+        window.add_part(b"header b", duration_s=0.25, independent=True, now_s=1.25)
+        window.end_segment(1.25, b"header a b")
+        media = window.lookup("e-0.vtt")
+        assert isinstance(media, Media)
+        assert b"".join(media.chunks) == b"header a b"
+        assert media.size == window.statistics().listed_bytes == 10
