@@ -6,8 +6,10 @@ moment, so no request for a name that does not exist can add a series.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, PlatformCollector, ProcessCollector
@@ -33,6 +35,7 @@ class Metrics:
         self._registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
+        self._registry.register(_Source(_loop_metrics))
 
     def expose(self) -> tuple[bytes, str]:
         """The page and its content type."""
@@ -65,6 +68,14 @@ def _gauge(name: str, text: str, labels: Iterable[str] = ()) -> GaugeMetricFamil
 
 def _counter(name: str, text: str, labels: Iterable[str] = ()) -> CounterMetricFamily:
     return CounterMetricFamily(f"{PREFIX}_{name}", text, labels=list(labels))
+
+
+def _loop_metrics() -> Iterator[Metric]:
+    """What only the process itself can count: a leak of tasks shows nowhere else."""
+    tasks = _gauge("loop_tasks", "Tasks of the event loop, this request's own among them.")
+    with suppress(RuntimeError):  # Read outside of the event loop, as no server does.
+        tasks.add_metric([], len(asyncio.all_tasks()))
+    yield tasks
 
 
 def _stream_metrics(streams: Iterable[LiveStream]) -> Iterator[Metric]:
