@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from transcoder.ladder import Ladder
+from transcoder.ladder import Ladder, Rendition
 from transcoder.media import AccessUnit, Codec, Track
 
 _LENGTHS: Final = Struct(">II")
@@ -84,6 +84,16 @@ class MakeStill(Message, frozen=True):
     max_width: int
 
 
+class MakeSlate(Message, frozen=True):
+    """To the slates child: one loop for each rendition; the poster's JPEG, or nothing, follows."""
+
+    number: int
+    notice: str
+    renditions: tuple[Rendition, ...]
+    picture_s: float
+    loop_s: float
+
+
 # From the child -------------------------------------------------------------------------------------
 
 
@@ -130,6 +140,13 @@ class Still(Message, frozen=True):
     reason: str
 
 
+class Slated(Message, frozen=True):
+    """After the tracks and units of all loops; ``reason`` says why there are none."""
+
+    number: int
+    reason: str
+
+
 AnyMessage: TypeAlias = (
     Start
     | SetTrack
@@ -137,11 +154,13 @@ AnyMessage: TypeAlias = (
     | CutAt
     | Finish
     | MakeStill
+    | MakeSlate
     | Ready
     | RenditionTrack
     | Progress
     | Finished
     | Still
+    | Slated
 )
 
 

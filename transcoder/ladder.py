@@ -61,6 +61,10 @@ class Rendition:
     source_track_id: int
     sample_rate: int = 0
     channels: int = 0
+    language: str | None = None
+    """BCP 47, where the publisher tells."""
+    label: str | None = None
+    """What the publisher calls the track."""
 
 
 @dataclass(frozen=True, slots=True)

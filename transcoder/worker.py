@@ -1,4 +1,4 @@
-"""The child process around the engine: ``python -m transcoder.worker live|stills PARENT_PID``.
+"""The child process around the engine: ``python -m transcoder.worker live|stills|slates PARENT_PID``.
 
 Frames (:mod:`transcoder.framing`) come in on stdin and go out on stdout; stderr carries one line for each
 thing worth knowing. It has no files, no network and bounded memory, dies with the server and leaves when
@@ -16,8 +16,9 @@ from typing import Final, NoReturn
 
 from transcoder import framing
 from transcoder.codecs import CodecError
-from transcoder.engine import confine, still
+from transcoder.engine import confine, slate, still
 from transcoder.engine.decode import UndecodableTrack
+from transcoder.engine.notice import NoticeWriter
 from transcoder.engine.pipeline import Pipeline
 from transcoder.media import AccessUnit, Track
 
@@ -153,11 +154,35 @@ def stills() -> None:
             outbox.send(framing.Still(request.number, ""), picture)
 
 
+def slates() -> None:
+    """Make loops for publishers who are away, until stdin ends."""
+    confine.limit_memory(slate.POSTER_PIXELS)
+    outbox = Outbox()
+    outbox.send(framing.Ready())
+    for request, poster in messages():
+        if not isinstance(request, framing.MakeSlate):
+            raise framing.FramingError("a slate is asked for by MakeSlate")
+        reason = ""
+        try:
+            notice = NoticeWriter(request.notice)
+            ground = slate.ground_of(poster, request.renditions)
+            for rendition in request.renditions:
+                track, units = slate.loop(
+                    rendition, ground, notice, picture_s=request.picture_s, loop_s=request.loop_s
+                )
+                outbox.send_track(rendition.name, track)
+                for unit in units:
+                    outbox.send_unit(rendition.name, unit)
+        except (slate.SlateFailed, MemoryError) as error:
+            reason = str(error)[:200] or type(error).__name__
+        outbox.send(framing.Slated(request.number, reason))
+
+
 def main(arguments: list[str]) -> NoReturn:
     """Confine this process, then work. Never returns and never shows a traceback."""
-    works = {"live": live, "stills": stills}
+    works = {"live": live, "stills": stills, "slates": slates}
     if len(arguments) != 2 or arguments[0] not in works or not arguments[1].isdecimal():
-        say("this program is started by the server: live|stills PARENT_PID")
+        say("this program is started by the server: live|stills|slates PARENT_PID")
         leave(EXIT_BAD_USE)
     confine.silence_ffmpeg()
     try:

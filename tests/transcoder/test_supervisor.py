@@ -254,18 +254,18 @@ async def test_a_bad_unit_costs_its_own_still_only() -> None:
 @pytest.mark.parametrize(("number", "reason"), [(signal.SIGSTOP, "within"), (signal.SIGKILL, "")])
 async def test_a_still_child_that_hangs_or_dies_is_replaced(number: signal.Signals, reason: str) -> None:
     clip, maker = picture(), StillMaker(deadline_s=0.3)
-    maker._deadline_s = 10.0
+    maker._asked._deadline_s = 10.0
     await maker.still(clip.track, sync_unit(clip))
     pid = maker.statistics().pid
     assert pid is not None
     os.kill(pid, number)
     if number is signal.SIGSTOP:
-        maker._deadline_s = 0.3
+        maker._asked._deadline_s = 0.3
         with pytest.raises(StillFailed, match=reason):
             await maker.still(clip.track, sync_unit(clip))
     else:
         await gone(maker)
-    maker._deadline_s = 10.0
+    maker._asked._deadline_s = 10.0
     assert await maker.still(clip.track, sync_unit(clip))
     assert maker.statistics().pid != pid
     await maker.close()

@@ -25,6 +25,9 @@ DECODERS: Final = {
     Codec.AAC: "aac",
     Codec.MP3: "mp3float",
     Codec.OPUS: "opus",
+    Codec.FLAC: "flac",
+    Codec.AC3: "ac3",
+    Codec.EAC3: "eac3",
 }
 """The only decoders that this program ever opens."""
 
