@@ -10,6 +10,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
+from transcoder.hdr import Hdr
+
 VIDEO_TIMESCALE: Final = 90_000
 """Ticks per second of every video track (RTP's clock, and a multiple of all common frame rates)."""
 
@@ -90,6 +92,8 @@ class Track:
     """Width over height of one sample: not 1 when the picture is anamorphic."""
     frame_rate: Fraction | None = None
     """Nominal pictures per second, where the bitstream or the publisher tells."""
+    hdr: Hdr | None = None
+    """What the publisher says of the picture's colours beside the bitstream; it counts above that."""
     sample_rate: int = 0
     channels: int = 0
     language: str | None = None

@@ -13,7 +13,8 @@ from transcoder.media import VIDEO_TIMESCALE, AccessUnit, Codec, Kind, MediaTime
 def test_every_codec_is_either_picture_or_sound() -> None:
     pictures = {codec for codec in Codec if codec.kind is Kind.VIDEO}
     assert pictures == {Codec.H264, Codec.H265, Codec.AV1, Codec.VP9}
-    assert {codec for codec in Codec if codec.kind is Kind.AUDIO} == {Codec.AAC, Codec.MP3, Codec.OPUS}
+    sounds = {Codec.AAC, Codec.MP3, Codec.OPUS, Codec.FLAC, Codec.AC3, Codec.EAC3}
+    assert {codec for codec in Codec if codec.kind is Kind.AUDIO} == sounds
 
 
 @pytest.mark.parametrize("rate", [24, 25, 30, 50, 60, Fraction(24000, 1001), Fraction(30000, 1001)])

@@ -10,6 +10,7 @@ from transcoder import codecs
 from transcoder.cmaf.box import box, full_box
 from transcoder.codecs import hevc, mp3
 from transcoder.codecs.picture import Colour
+from transcoder.hdr import Hdr
 from transcoder.media import Codec, Track
 
 _OBJECT_TYPE_AAC: Final = 0x40
@@ -40,7 +41,8 @@ def sample_entry(track: Track) -> bytes:
 def _visual(kind: bytes, track: Track, configuration: bytes) -> bytes:
     """VisualSampleEntry (12.1.3): 72 dpi, one frame a sample, 24 bit, no compressor name."""
     body = struct.pack(">6xH16xHHII4xH32xHh", 1, track.width, track.height, 0x480000, 0x480000, 1, 0x18, -1)
-    return box(kind, body, configuration, _colour(codecs.colour(track)), _pixel_aspect(track.sample_aspect))
+    colour = (_colour(codecs.colour(track)), _light(track.hdr))
+    return box(kind, body, configuration, *colour, _pixel_aspect(track.sample_aspect))
 
 
 def _colour(colour: Colour) -> bytes:
@@ -49,6 +51,17 @@ def _colour(colour: Colour) -> bytes:
         return b""
     points = struct.pack(">HHHB", colour.primaries, colour.transfer, colour.matrix, colour.full_range << 7)
     return box(b"colr", b"nclx", points)
+
+
+def _light(hdr: Hdr | None) -> bytes:
+    """``mdcv`` (12.1.7: green, blue, red) and ``clli`` (12.1.6), where the publisher told them."""
+    boxes = b""
+    if hdr is not None and (display := hdr.mastering) is not None:
+        points = (*display.green, *display.blue, *display.red, *display.white_point)
+        boxes += box(b"mdcv", struct.pack(">8HII", *points, display.max_luminance, display.min_luminance))
+    if hdr is not None and (light := hdr.light) is not None:
+        boxes += box(b"clli", struct.pack(">HH", light.max_content, light.max_frame_average))
+    return boxes
 
 
 def _pixel_aspect(aspect: Fraction) -> bytes:

@@ -224,7 +224,23 @@ def rfc6381(track: Track) -> str:
 
 
 def colour(track: Track) -> Colour:
-    """What the configuration says of the picture's colour. Raises :class:`CodecError`."""
+    """The picture's colour: what the publisher says beside the bitstream, then what the configuration says.
+
+    Raises :class:`CodecError`.
+    """
+    coded = _coded_colour(track)
+    hdr = track.hdr
+    if hdr is None:
+        return coded
+    return replace(
+        coded,
+        primaries=coded.primaries if hdr.primaries is None else hdr.primaries,
+        transfer=coded.transfer if hdr.transfer is None else hdr.transfer,
+        matrix=coded.matrix if hdr.matrix is None else hdr.matrix,
+    )
+
+
+def _coded_colour(track: Track) -> Colour:
     match track.codec:
         case Codec.H264:
             return avc.AvcConfig.parse(track.config).first_sps().colour

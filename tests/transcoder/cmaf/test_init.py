@@ -13,6 +13,7 @@ from transcoder.cmaf.language import packed_language
 from transcoder.cmaf.reader import boxes, read_init
 from transcoder.codecs import avc, hevc
 from transcoder.codecs.picture import Colour
+from transcoder.hdr import ContentLight, Hdr, MasteringDisplay
 from transcoder.media import Codec, Track
 
 AAC = codecs.track_from_config(4, Codec.AAC, bytes.fromhex("1190"), language="pt-BR", name="Narração")
@@ -131,3 +132,30 @@ def test_a_zero_byte_in_a_name_does_not_end_the_box() -> None:
 def test_a_long_configuration_has_a_long_descriptor() -> None:
     track = replace(AAC, config=AAC.config + bytes(300))
     assert read_init(init_segment(track)).config == track.config
+
+
+def test_what_the_publisher_says_of_colours_stands_above_the_bitstream() -> None:
+    plain = h264()
+    told = replace(plain, hdr=Hdr(primaries=9, transfer=16, matrix=9))
+    assert codecs.colour(told).video_range == "PQ"
+    assert read_init(init_segment(told)).colour == Colour(9, 16, 9, codecs.colour(plain).full_range)
+    half = replace(VP9, hdr=Hdr(transfer=18))
+    assert codecs.colour(half) == replace(codecs.colour(VP9), transfer=18)
+
+
+def test_mastering_display_and_content_light() -> None:
+    """The display of the BBC's HDR test clips: P3 primaries, D65, 1,000 and 0.005 cd/m2."""
+    display = MasteringDisplay(
+        red=(34_000, 16_000),
+        green=(13_250, 34_500),
+        blue=(7_500, 3_000),
+        white_point=(15_635, 16_450),
+        max_luminance=10_000_000,
+        min_luminance=50,
+    )
+    light = ContentLight(max_content=1000, max_frame_average=180)
+    data = init_segment(replace(h264(), hdr=Hdr(mastering=display, light=light)))
+    body = "33c286c41d4c0bb884d03e803d13404200989680" + "00000032"
+    assert b"mdcv" + bytes.fromhex(body) in data
+    assert b"clli" + bytes.fromhex("03e800b4") in data
+    assert b"mdcv" not in init_segment(replace(h264(), hdr=Hdr(light=light)))
