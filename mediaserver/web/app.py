@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from mediaserver.access.networks import Networks
 from mediaserver.settings import HttpSettings
 from mediaserver.web.auth import Gate
 from mediaserver.web.client import Links, Proxies, check_host
 from mediaserver.web.cors import MediaOrigins
 from mediaserver.web.health import Check, Exposition, Health
+from mediaserver.web.hooks import HookStatistics, RelayHook
 from mediaserver.web.media import LiveDelivery
 from mediaserver.web.openapi import OpenApi, document
 from mediaserver.web.pages import DIST, Pages
@@ -40,24 +42,34 @@ class WebStatistics:
     """Answers by class: ``2xx`` … ``5xx``."""
     playlist_bytes: int
     media_bytes: int
+    hook: HookStatistics
 
 
 class WebApp:
     """What :func:`build_app` made: the aiohttp application, its route table and its counters."""
 
     def __init__(
-        self, app: web.Application, routes: Sequence[Route], traffic: Traffic, counts: Counter[int]
+        self,
+        app: web.Application,
+        routes: Sequence[Route],
+        *,
+        traffic: Traffic,
+        counts: Counter[int],
+        hook: RelayHook,
     ) -> None:
         self.app = app
         self.routes = tuple(routes)
         self._traffic = traffic
         self._counts = counts
+        self._hook = hook
 
     def statistics(self) -> WebStatistics:
         classes: Counter[str] = Counter()
         for status, count in self._counts.items():
             classes[f"{status // 100}xx"] += count
-        return WebStatistics(dict(classes), self._traffic.playlist_bytes, self._traffic.media_bytes)
+        return WebStatistics(
+            dict(classes), self._traffic.playlist_bytes, self._traffic.media_bytes, self._hook.statistics()
+        )
 
 
 def build_app(
@@ -68,9 +80,10 @@ def build_app(
     rtmp_port: int | None,
     checks: Mapping[str, Check],
     exposition: Exposition,
+    relay_addresses: Iterable[str] = (),
     pages_folder: Path = DIST,
 ) -> WebApp:
-    """Build the whole HTTP interface. Raises ValueError for a trusted proxy that is no address.
+    """Build the whole HTTP interface. Raises ValueError for a trusted proxy or relay that is no address.
 
     ``rtmp_port`` is None while RTMP is off. ``checks`` are what ``/readyz`` asks; ``exposition`` makes the
     metrics page.
@@ -83,12 +96,14 @@ def build_app(
     counts: Counter[int] = Counter()
     openapi = OpenApi(program_version())
     delivery = LiveDelivery(registry, gate, origins, proxies, traffic, session_salt=secrets.token_bytes(16))
+    hook = RelayHook(registry, Networks(relay_addresses), proxies)
     routes = [
         *Health(checks, exposition, gate, proxies).routes(),
         *openapi.routes(),
         *StreamsApi(registry, gate, links).routes(),
         *TokensApi(access, gate).routes(),
         *delivery.routes(),
+        *hook.routes(),
         *Pages(pages_folder).routes(),
     ]
     openapi.describe(routes)
@@ -104,7 +119,7 @@ def build_app(
             app.router.add_route("OPTIONS", route.path, door.guarded(delivery.preflight, media=True))
     # Last: what no row above takes. Without it aiohttp would answer 404 and 405 in its own words.
     app.router.add_route("*", "/{rest:.*}", door.guarded(door.nothing_here, media=False))
-    return WebApp(app, routes, traffic, counts)
+    return WebApp(app, routes, traffic=traffic, counts=counts, hook=hook)
 
 
 def describe() -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 import re
 from collections.abc import Iterable
 from typing import Final
 
 from aiohttp import web
 
+from mediaserver.access.networks import Networks, is_loopback, parse_address
 from mediaserver.web.problems import Problem
 
 # RFC 3986, 3.2.2 without percent-encoding and user info, which no Host of ours has.
@@ -18,8 +18,7 @@ _HOST: Final = re.compile(
     re.ASCII,
 )
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_FORWARDING: Final = ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP")
 
 
 @functools.lru_cache(maxsize=512)
@@ -57,16 +56,11 @@ class Proxies:
 
     def __init__(self, trusted: Iterable[str]) -> None:
         """``trusted`` are addresses or networks. Raises ValueError for what is neither."""
-        self._networks: tuple[Network, ...] = tuple(
-            ipaddress.ip_network(entry, strict=False) for entry in trusted
-        )
+        self._networks = Networks(trusted)
 
     def trusts(self, address: str) -> bool:
         """Whether ``address`` is one of the proxies."""
-        parsed = _address(address)
-        return parsed is not None and any(
-            parsed.version == network.version and parsed in network for network in self._networks
-        )
+        return address in self._networks
 
     def client_address(self, request: web.BaseRequest) -> str:
         """The address of the client: the peer, or what trusted proxies say, read from the nearest one on."""
@@ -76,7 +70,7 @@ class Proxies:
         hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
         for hop in reversed(hops):
             candidate = hop.strip()
-            if _address(candidate) is None:
+            if parse_address(candidate) is None:
                 break
             address = candidate
             if not self.trusts(address):
@@ -89,13 +83,12 @@ class Proxies:
         A proxy on this machine makes every client look local, so a request that was forwarded is local only
         if a trusted proxy says so.
         """
-        peer = request.remote or ""
-        headers = request.headers
-        forwarded = "X-Forwarded-For" in headers or "Forwarded" in headers or "Via" in headers
-        if forwarded and not self.trusts(peer):
-            return False
-        client = _address(self.client_address(request))
-        return client is not None and client.is_loopback
+        return not self.hides_client(request) and is_loopback(self.client_address(request))
+
+    def hides_client(self, request: web.BaseRequest) -> bool:
+        """Whether a proxy that is not trusted stands in between: its address is not the client's."""
+        forwarded = any(name in request.headers for name in _FORWARDING)
+        return forwarded and not self.trusts(request.remote or "")
 
     def origin(self, request: web.BaseRequest) -> str:
         """``scheme://host[:port]`` under which the client reached us."""
@@ -134,13 +127,3 @@ class Links:
         authority = self.base(request).partition("://")[2].partition("/")[0]
         port = "" if self._rtmp_port == 1935 else f":{self._rtmp_port}"
         return f"rtmp://{host_name(authority)}{port}/live/{stream}"
-
-
-def _address(text: str) -> Address | None:
-    try:
-        parsed = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
-        return parsed.ipv4_mapped
-    return parsed

@@ -17,6 +17,7 @@ class Needs(Enum):
     VIEW = "open for public streams; private ones need a `view` token"
     MANAGE = "the operator's token, or a `manage` token for the stream"
     OPERATOR = "the operator's token"
+    RELAY = "an address in `rtmp.relay_addresses`"
     OPERATOR_OR_LOCAL = "the operator's token, or a client on this machine"
 
 

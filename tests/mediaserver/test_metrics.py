@@ -10,6 +10,7 @@ from ingest.rtmp.server import ServerStatistics
 from mediaserver.live.states import StreamState
 from mediaserver.metrics import Metrics
 from mediaserver.web.app import WebStatistics
+from mediaserver.web.hooks import HookStatistics
 from mediaserver.web.listener import ListenerStatistics
 from tests.mediaserver.web.fakes import FakeRegistry
 from transcoder.supervisor import RungSpeed, WorkerState, WorkerStatistics
@@ -88,7 +89,9 @@ def test_doors() -> None:
     metrics = Metrics()
     metrics.watch_rtmp(lambda: ServerStatistics((), 5, 1, 2, 3))
     metrics.watch_web(
-        lambda: WebStatistics({"2xx": 7, "4xx": 1}, playlist_bytes=10, media_bytes=20),
+        lambda: WebStatistics(
+            {"2xx": 7, "4xx": 1}, playlist_bytes=10, media_bytes=20, hook=HookStatistics(3, 2, 1)
+        ),
         lambda: ListenerStatistics(connections=4, unsent_bytes=9, stalled_closed=1, refused=0),
     )
     seen = samples(metrics)

@@ -46,7 +46,9 @@ async def until(condition: Callable[[], bool]) -> None:
 @pytest.fixture
 async def door(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Door]:
     """Settings may be given by ``@pytest.mark.parametrize("door", [{...}], indirect=True)``."""
-    settings = HttpSettings(host="127.0.0.1", port=0, **getattr(request, "param", {}))
+    chosen = dict(getattr(request, "param", {}))
+    relay_addresses = chosen.pop("relay_addresses", ())
+    settings = HttpSettings(host="127.0.0.1", port=0, **chosen)
     registry, access, checks = FakeRegistry(), FakeAccess(), {"state": "ok"}
 
     async def check_state() -> str:
@@ -59,6 +61,7 @@ async def door(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         rtmp_port=1935,
         checks={"state": check_state},
         exposition=lambda: (b"# metrics\n", "text/plain; version=0.0.4"),
+        relay_addresses=relay_addresses,
         pages_folder=tmp_path,
     )
     listener = Listener(web.app, settings, shutdown_timeout_s=0.5)

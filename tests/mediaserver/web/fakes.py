@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from ingest.publication import PublishRefused, PublishRequest
 from mediaserver.live.output import PlaylistRefused, RenditionOutput
 from mediaserver.live.records import StreamRecord
 from mediaserver.live.states import StreamState
@@ -153,6 +154,9 @@ class FakeRegistry:
         self._keys = itertools.count(1)
         self.kicked: list[tuple[str, str]] = []
         self.lookups = 0
+        self.relayed: list[tuple[PublishRequest, str]] = []
+        self.relays_ended: list[tuple[str, str]] = []
+        self.relay_refusal: PublishRefused | None = None
 
     def add(self, name: str, **fields: object) -> FakeStream:
         stream = FakeStream(record_of(name, **fields))
@@ -178,6 +182,14 @@ class FakeRegistry:
 
     async def delete(self, name: str) -> None:
         del self._streams[name]
+
+    async def allow_relay(self, request: PublishRequest, client: str) -> None:
+        if self.relay_refusal is not None:
+            raise self.relay_refusal
+        self.relayed.append((request, client))
+
+    async def end_relay(self, request: PublishRequest, client: str) -> None:
+        self.relays_ended.append((request.stream, client))
 
     def kick(self, name: str, reason: str) -> bool:
         if self._streams[name].publication is None:
