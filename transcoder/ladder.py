@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from typing import Final
@@ -94,7 +94,10 @@ def plan(
     """The ladder for a source: ``auto``, ``passthrough``, or the rungs to encode (``["720p", "480p"]``).
 
     ``long_gop`` tells that sync points are more than 4 s apart, which no playlist here can carry
-    untouched. Only the first picture track counts. Raises :class:`LadderError`.
+    untouched. The first picture track leads: its sync points are where all renditions are cut. Where the
+    source brings further picture tracks that browsers play (OBS's multitrack output), they are its ladder
+    and nothing is encoded beside them, unless the setting lists rungs: those are made of the largest one.
+    Every sound track becomes a rendition. Raises :class:`LadderError`.
     """
     video = [track for _, track in sorted(tracks.items()) if track.kind is Kind.VIDEO]
     audio = [track for _, track in sorted(tracks.items()) if track.kind is Kind.AUDIO]
@@ -102,9 +105,19 @@ def plan(
         raise LadderError("the source has neither picture nor sound")
     wanted = _wanted(setting)
     return Ladder(
-        video=_video(video[0], wanted, long_gop=long_gop) if video else (),
+        video=_video(video, wanted, long_gop=long_gop) if video else (),
         audio=tuple(_audio(track, first=track is audio[0]) for track in audio),
     )
+
+
+def give_up_order(ladder: Ladder, wanted: Sequence[str]) -> tuple[str, ...]:
+    """The rungs that may be given up where the machine is too slow, in this order.
+
+    Encoded pictures only, as the setting names them; and one quality of the picture always stays.
+    """
+    encoded = {rendition.name for rendition in ladder.encoded if rendition.kind is Kind.VIDEO}
+    order = tuple(dict.fromkeys(name for name in wanted if name in encoded))
+    return order[:-1] if len(order) == len(ladder.video) else order
 
 
 def _wanted(setting: str | Sequence[str]) -> str | list[int]:
@@ -123,10 +136,42 @@ def _wanted(setting: str | Sequence[str]) -> str | list[int]:
     return sorted(set(sides), reverse=True)
 
 
-def _video(track: Track, wanted: str | list[int], *, long_gop: bool) -> tuple[Rendition, ...]:
+def _video(tracks: Sequence[Track], wanted: str | list[int], *, long_gop: bool) -> tuple[Rendition, ...]:
+    leader, *further = tracks
+    if isinstance(wanted, list):
+        usable = [track for track in tracks if _has_sane_size(track)]
+        return _of_one(max(usable or [leader], key=_pixels), wanted, long_gop=long_gop)
+    ladder = _of_one(leader, wanted, long_gop=long_gop)
+    passed = [track for track in further if _has_sane_size(track) and _browser_plays(track)]
+    if not passed or not ladder[0].passthrough:
+        return ladder
+    names = {SOURCE}
+    rungs = [ladder[0]]
+    for track in passed:
+        width, height = _square(track)
+        name = f"{round(min(width, height))}p"
+        name = f"{name}-{track.track_id}" if name in names else name
+        names.add(name)
+        rungs.append(replace(_source(track, width, height), name=name, label=track.name))
+    return tuple(sorted(rungs, key=lambda rung: -rung.width * rung.height))
+
+
+def _pixels(track: Track) -> int:
+    return track.width * track.height
+
+
+def _has_sane_size(track: Track) -> bool:
+    return (
+        min(track.width, track.height) >= 16
+        and max(track.width, track.height) <= WIDTH_LIMIT
+        and _pixels(track) <= PIXELS_LIMIT
+    )
+
+
+def _of_one(track: Track, wanted: str | list[int], *, long_gop: bool) -> tuple[Rendition, ...]:
     if track.width < 16 or track.height < 16:
         raise LadderError(f"a picture of {track.width} x {track.height} is too small")
-    if track.width > WIDTH_LIMIT or track.height > WIDTH_LIMIT or track.width * track.height > PIXELS_LIMIT:
+    if not _has_sane_size(track):
         raise LadderError(f"a picture of {track.width} x {track.height} is too large")
     width, height = _square(track)
     short_side = round(min(width, height))
@@ -237,6 +282,8 @@ def _audio(track: Track, *, first: bool) -> Rendition:
         source_track_id=track.track_id,
         sample_rate=sample_rate,
         channels=track.channels if passthrough else AUDIO_CHANNELS,
+        language=track.language,
+        label=track.name,
     )
 
 

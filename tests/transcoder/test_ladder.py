@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transcoder.codecs import avc
-from transcoder.ladder import Ladder, LadderError, plan
+from transcoder.ladder import Ladder, LadderError, give_up_order, plan
 from transcoder.media import Codec, Track
 
 
@@ -198,6 +199,73 @@ def test_sound(track: Track, passthrough: bool, rate: int) -> None:
     (rendition,) = plan({2: track}).audio
     assert (rendition.name, rendition.passthrough, rendition.sample_rate) == ("audio", passthrough, rate)
     assert rendition.bitrate_bps == (None if passthrough else 128_000)
+
+
+@pytest.mark.parametrize(
+    ("codec", "rate", "encoded_rate"),
+    [(Codec.FLAC, 96_000, 48_000), (Codec.AC3, 48_000, 48_000), (Codec.EAC3, 44_100, 44_100)],
+)
+def test_sound_that_no_browser_plays_everywhere_becomes_aac(
+    codec: Codec, rate: int, encoded_rate: int
+) -> None:
+    (rendition,) = plan({2: audio(b"", codec, rate, channels=6)}).audio
+    assert (rendition.codec, rendition.passthrough) == (Codec.AAC, False)
+    assert (rendition.sample_rate, rendition.channels) == (encoded_rate, 2)
+
+
+def test_every_sound_track_is_a_rendition_with_its_language_and_name() -> None:
+    tracks = {
+        4: replace(audio(), track_id=4, language="de", name="Kommentar"),
+        2: replace(audio(), language="en"),
+        6: replace(audio(b"", Codec.OPUS, 48_000), track_id=6),
+    }
+    made = plan(tracks).audio
+    assert [(each.name, each.language, each.label) for each in made] == [
+        ("audio", "en", None),
+        ("audio-4", "de", "Kommentar"),
+        ("audio-6", None, None),
+    ]
+    assert [each.passthrough for each in made] == [True, True, False]
+
+
+def multitrack(*tracks: Track) -> dict[int, Track]:
+    return {1 + 2 * number: replace(track, track_id=1 + 2 * number) for number, track in enumerate(tracks)}
+
+
+def test_the_rungs_that_obs_sends_are_passed_through_and_nothing_is_encoded() -> None:
+    tracks = multitrack(video(1920, 1080), video(854, 480), video(1280, 720), video(640, 360))
+    for setting in ("auto", "passthrough"):
+        ladder = plan(tracks, setting)
+        assert names(ladder) == ["source", "720p", "480p", "360p"]
+        assert [rung.source_track_id for rung in ladder.video] == [1, 5, 3, 7]
+        assert not ladder.needs_worker
+
+
+def test_further_tracks_of_one_size_keep_names_of_their_own() -> None:
+    tracks = multitrack(video(), video(codec=Codec.H265), video(640, 360), video(640, 360, codec=Codec.AV1))
+    assert names(plan(tracks)) == ["source", "720p", "360p", "360p-7"]
+
+
+def test_further_tracks_that_cannot_be_passed_are_left_out() -> None:
+    ten_bit = video(640, 360, config=avc_config("high10", "yuv420p10le"))
+    assert names(plan(multitrack(video(), ten_bit, video(0, 0)))) == ["source", "480p", "360p"]
+    assert names(plan(multitrack(ten_bit, video()))) == ["360p"]
+    assert names(plan(multitrack(video(), video(640, 360)), long_gop=True)) == ["720p", "480p", "360p"]
+
+
+def test_listed_rungs_are_made_of_the_largest_track() -> None:
+    ladder = plan(multitrack(video(640, 360), video(1920, 1080), video(9000, 9000)), ["720p", "360p"])
+    assert [(rung.name, rung.source_track_id) for rung in ladder.video] == [("720p", 3), ("360p", 3)]
+
+
+def test_what_may_be_given_up() -> None:
+    wanted = ("1080p", "720p", "480p", "360p")
+    assert give_up_order(of(video(1920, 1080)), wanted) == ("720p", "480p", "360p")
+    assert give_up_order(of(video(1920, 1080)), ("360p", "360p", "source", "audio")) == ("360p",)
+    # Where all is encoded, one quality stays.
+    assert give_up_order(of(video(1920, 1080), long_gop=True), wanted) == ("1080p", "720p", "480p")
+    assert give_up_order(of(video(640, 360), long_gop=True), wanted) == ()
+    assert give_up_order(plan({2: audio()}), wanted) == ()
 
 
 def test_nothing_is_no_source() -> None:
