@@ -281,6 +281,7 @@ class RenditionPackager:
             now_s=now_s,
             program_time_s=program_time_s if first else None,
             decode_time=base,
+            composition_offset=self._samples[0].cts_offset,
             duration_ticks=self._part_ticks,
             timescale=track.timescale,
         )

@@ -75,6 +75,8 @@ class Segment:
     """Its bytes, where they are not those of its parts one after the other."""
     decode_time: int | None = None
     """Of its first sample in decoding order, in ticks (``tfdt``); None where it begins with a gap."""
+    composition_offset: int = 0
+    """From there to when that sample is shown, in ticks: where the segment begins for a viewer."""
     duration_ticks: int = 0
     """Of its media; gaps in it are not counted."""
     timescale: int = 0

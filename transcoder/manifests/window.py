@@ -282,14 +282,15 @@ class MediaWindow:
         now_s: float,
         program_time_s: float | None = None,
         decode_time: int | None = None,
+        composition_offset: int = 0,
         duration_ticks: int = 0,
         timescale: int = 0,
     ) -> Position:
         """One more part, complete. The first after :meth:`end_segment` begins a segment.
 
         ``program_time_s`` is the unix time of the part's first sample; only a segment's first part uses it.
-        ``decode_time`` and ``duration_ticks`` are its ``tfdt`` and its length in ticks, exactly: DASH counts
-        with them, HLS does not need them. Raises
+        ``decode_time`` and ``duration_ticks`` are its ``tfdt`` and its length in ticks, exactly, and
+        ``composition_offset`` is its first sample's: DASH counts with them, HLS does not need them. Raises
         WindowError for a length that is not positive, without an init, and after :meth:`end`.
         """
         if self._init is None and self._needs_init:
@@ -300,6 +301,7 @@ class MediaWindow:
         if (segment := self._open) is not None:
             if position.part == 0:
                 segment.decode_time = decode_time
+                segment.composition_offset = composition_offset
             segment.duration_ticks += duration_ticks
             segment.timescale = timescale
         return position
