@@ -45,7 +45,7 @@ FAVICON: Final = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" '
     b'fill="#2563eb"/><path d="M12 9v14l11-7z" fill="#fff"/></svg>'
 )
-ROBOTS: Final = b"User-agent: *\nDisallow: /api/\nDisallow: /live/\nDisallow: /t/\n"
+ROBOTS: Final = b"User-agent: *\nDisallow: /api/\nDisallow: /live/\nDisallow: /studio\nDisallow: /t/\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def security_headers(*, embeddable: bool) -> dict[str, str]:
 
 
 class Pages:
-    """``/``, ``/watch/{stream}`` and their assets."""
+    """``/``, ``/watch/{stream}``, ``/studio/{stream}`` and their assets."""
 
     def __init__(self, folder: Path = DIST) -> None:
         self._files = load_pages(folder)
@@ -119,6 +119,10 @@ class Pages:
     async def watch(self, request: web.Request) -> web.StreamResponse:
         """The player. It asks the API itself whether the stream is there, so any name gets the same page."""
         return self._page(request, "watch.html", embeddable=request.query.get("embed") == "1")
+
+    async def studio(self, request: web.Request) -> web.StreamResponse:
+        """The operator's view of his streams. The page itself asks him for his token."""
+        return self._page(request, "studio.html", embeddable=False)
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
         """A file whose name holds its content's hash."""
@@ -169,6 +173,8 @@ class Pages:
             ("/", self.home, "Start page", page),
             ("/watch/{stream}", self.watch, "Player; `?embed=1` for an iframe", page),
             ("/t/{token}/watch/{stream}", self.watch, "Player of a private stream", page),
+            ("/studio", self.studio, "Operator's streams", page),
+            ("/studio/{stream}", self.studio, "One stream, as its operator sees it", page),
             ("/assets/{asset}", self.asset, "A built file", Answer("The file.", content_type="*/*")),
             ("/favicon.ico", self.favicon, "Icon", Answer("The icon.", content_type="image/svg+xml")),
             ("/favicon.svg", self.favicon, "Icon", Answer("The icon.", content_type="image/svg+xml")),

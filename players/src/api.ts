@@ -36,6 +36,8 @@ export interface Stream {
   renditions: Rendition[];
   urls: { watch: string; hls: string; rtmp: string | null };
   ladder?: Ladder;
+  /** Whether a second publisher takes the first one's place. */
+  takeover?: boolean;
   /** Only in the answer of the call that made it. */
   publish_key?: string;
 }
@@ -45,6 +47,7 @@ export interface StreamChanges {
   visibility?: Visibility;
   ladder?: Ladder;
   record?: boolean;
+  takeover?: boolean;
 }
 
 export interface Token {
@@ -99,6 +102,11 @@ export class Api {
 
   stream(name: string): Promise<Stream> {
     return this.#call('GET', `/streams/${name}`);
+  }
+
+  /** What is measured of a stream now; only for the operator. Read it with `readMeasured`. */
+  statistics(name: string): Promise<unknown> {
+    return this.#call('GET', `/streams/${name}/statistics`);
   }
 
   putStream(name: string, changes: StreamChanges): Promise<Stream> {

@@ -1,5 +1,5 @@
 /** Values in words that people read. */
-import type { Rendition } from './api.ts';
+import type { Rendition, Stream } from './api.ts';
 
 export function viewersText(count: number): string {
   return count === 1 ? '1 watching' : `${countText(count)} watching`;
@@ -12,6 +12,13 @@ export function countText(count: number): string {
 export function bitrateText(bps: number | null | undefined): string {
   if (!bps) return '';
   return bps >= 1_000_000 ? `${(bps / 1_000_000).toFixed(1)} Mbit/s` : `${Math.round(bps / 1000)} kbit/s`;
+}
+
+/** `1.4 GB`; decimal units, as networks count. */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = bytes < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
+  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }
 
 /** How long something has run: `48 s`, `12 min`, `3 h 05 min`. */
@@ -46,4 +53,19 @@ export function nameFromTitle(title: string): string {
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '')
     .slice(0, 64);
+}
+
+export const STATE_WORDS: Record<Stream['state'], string> = {
+  live: 'Live',
+  starting: 'Starting',
+  interrupted: 'Interrupted',
+  ended: 'Ended',
+  offline: 'Off air',
+};
+
+const ORDER: Record<Stream['state'], number> = { live: 0, starting: 1, interrupted: 2, ended: 3, offline: 4 };
+
+/** For sorting: those on air first, then by name. */
+export function byState(a: Stream, b: Stream): number {
+  return ORDER[a.state] - ORDER[b.state] || a.name.localeCompare(b.name);
 }

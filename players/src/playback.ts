@@ -1,94 +1,66 @@
 /**
- * Plays one live stream into a <video>: hls.js where the browser has media sources, its own HLS elsewhere.
- * Starts, steers, and mends itself; tells what it does by `change` events. Knows no HTTP API and no page.
+ * Plays one live stream into a <video>: hls.js or dash.js where the browser has media sources, its own HLS
+ * elsewhere. Starts, mends itself, and tells what it does by `change` events. Knows no HTTP API and no page.
  */
-import type Hls from 'hls.js';
-import { renditionOf, withSession } from './address.ts';
-import { makeHls, hlsWorksHere, type HlsFault } from './hls-engine.ts';
+import { bufferAhead_s } from './buffer.ts';
+import type { AudioTrack, Engine, EngineHandlers, Level, Technology } from './engines/engine.ts';
+import { HlsEngine, hlsWorksHere } from './engines/hls.ts';
+import { NativeEngine } from './engines/native.ts';
+import { Follower } from './follower.ts';
+import { FreezeWatch } from './freeze.ts';
 import { Recovery, type Action, type Fault } from './recovery.ts';
 import { linkSpeed } from './session.ts';
-import { Steering } from './steering.ts';
+import { latencyBehind_s, type Statistics } from './statistics.ts';
 
 /** `idle`: told to wait. `blocked`: the browser wants a click first. */
 export type Phase = 'idle' | 'loading' | 'playing' | 'stalled' | 'paused' | 'blocked' | 'ended';
 
-export interface Level {
-  index: number;
-  /** The server's rendition, from the playlist's address. */
-  rendition: string | null;
-  width: number;
-  height: number;
-  frameRate: number;
-  bitrate_bps: number;
-}
-
-/** What `window.mediaserverPlayer.statistics()` answers. */
-export interface Statistics {
-  /** Behind the broadcaster: by PROGRAM-DATE-TIME where clocks agree, else behind the server's newest part. */
-  latency_s: number;
-  /** Behind the server's newest part. */
-  distance_s: number;
-  buffer_s: number;
-  /** The rendition that is being shown, as the server names it. */
-  level: string | null;
-  dropped_frames: number;
-  stalls: number;
-  restarts: number;
-  rate: number;
-  target_s: number;
-  /** From opening the page (or from the stream's start, if that came later) to its first picture. */
-  first_frame_ms: number | null;
-  bandwidth_bps: number | null;
+export interface Source {
+  technology: Technology;
+  /** The master playlist or the MPD. */
+  url: string;
+  /** Names this viewer to the server's count. */
+  session: string;
 }
 
 const TICK_MS = 100;
-/** The edge is carried on by the clock between playlists, but no further than this. */
-const LONGEST_AGE_S = 2;
-const FROZEN_S = 4;
-const STARTING_S = 12;
 const STEP_S = 5;
-const SETTLE_MS = 3000;
-const SETTLE_S = 0.4;
+/** Further behind than this, a viewer who presses play wants to go on where he stopped. */
+const LATE_S = 6;
+/** While the broadcaster is away the server may go on with a picture of its own: seen by an edge that moves. */
+const FRESH_S = 2;
 
 export class Playback extends EventTarget {
   readonly video: HTMLVideoElement;
-  readonly #masterUrl: string;
-  readonly #session: string;
+  readonly #source: Source;
   readonly #recovery = new Recovery();
-  #steering = new Steering();
-  #hls: Hls | null = null;
-  #native = false;
+  readonly #freeze = new FreezeWatch();
+  readonly #follower: Follower;
+  #engine: Engine | null = null;
+  /** Counts attempts: an engine that arrives late belongs to one that is over. */
+  #attempt = 0;
   #wanted = false;
   #source_live = true;
   #phase: Phase = 'idle';
-  #following = true;
   #user_paused = false;
   #muted_by_browser = false;
   #opened_ms = 0;
   #first_frame_ms: number | null = null;
   #picture = false;
-  #moved_at_ms = 0;
-  #moved_to_s = -1;
   #stalls = 0;
-  /** Whether it has gone from the first picture to its distance, by a jump or not at all. */
-  #settled = false;
-  #picture_at_ms = 0;
-  /** A wait until then comes from a seek of our own, not from the link. */
-  #moving_until_ms = 0;
   #restarts = 0;
-  #distance_s = Number.NaN;
-  #part_s = 0;
   #chosen = -1;
   #chosen_rendition: string | null = null;
+  #chosen_sound: string | null = null;
   #tick: ReturnType<typeof setInterval> | undefined;
   #mend: ReturnType<typeof setTimeout> | undefined;
   readonly #listeners = new AbortController();
 
-  constructor(video: HTMLVideoElement, masterUrl: string, session: string) {
+  constructor(video: HTMLVideoElement, source: Source) {
     super();
     this.video = video;
-    this.#masterUrl = masterUrl;
-    this.#session = session;
+    this.#source = source;
+    this.#follower = new Follower(video);
     this.#listen();
     this.#awaitPicture();
   }
@@ -101,7 +73,7 @@ export class Playback extends EventTarget {
     return this.#picture;
   }
   get following(): boolean {
-    return this.#following;
+    return this.#follower.following;
   }
   get mutedByBrowser(): boolean {
     return this.#muted_by_browser && this.video.muted;
@@ -112,21 +84,24 @@ export class Playback extends EventTarget {
   }
   /** The level that is on the screen. */
   get current(): number {
-    return this.#hls?.currentLevel ?? -1;
+    return this.#engine?.level ?? -1;
   }
   get levels(): Level[] {
-    return (this.#hls?.levels ?? []).map((level, index) => ({
-      index,
-      rendition: renditionOf(level.url[0] ?? ''),
-      width: level.width,
-      height: level.height,
-      frameRate: level.frameRate,
-      bitrate_bps: level.averageBitrate || level.bitrate,
-    }));
+    return this.#engine?.levels ?? [];
+  }
+  get audioTracks(): AudioTrack[] {
+    return this.#engine?.audioTracks ?? [];
+  }
+  get audioTrack(): number {
+    return this.#engine?.audioTrack ?? -1;
   }
   /** Seconds behind where steering wants to be; 0 while following. */
   get behind_s(): number {
-    return Number.isFinite(this.#distance_s) ? Math.max(0, this.#distance_s - this.#steering.target_s) : 0;
+    return this.#follower.behind_s;
+  }
+  /** When the picture on the screen was taken, by the server's clock: Unix milliseconds. */
+  get shown_at_ms(): number | null {
+    return this.#engine?.shown_at_ms ?? null;
   }
 
   /** Begins, and from now on keeps playing whatever happens. */
@@ -134,7 +109,7 @@ export class Playback extends EventTarget {
     if (this.#wanted) return;
     this.#wanted = true;
     if (Number.isNaN(this.#opened_ms)) this.#opened_ms = performance.now();
-    this.#following = true;
+    this.#follower.following = true;
     this.#user_paused = false;
     this.#recovery.reset();
     this.#tick = setInterval(() => this.#onTick(), TICK_MS);
@@ -152,11 +127,11 @@ export class Playback extends EventTarget {
     this.#setPhase('idle');
   }
 
-  /** Begins anew, for a broadcast that began anew. */
+  /** Begins anew, for a broadcast that began anew or offers other renditions. */
   restart(): void {
     if (!this.#wanted) return this.start();
     this.#recovery.reset();
-    this.#following = true;
+    this.#follower.following = true;
     this.#begin();
   }
 
@@ -167,13 +142,13 @@ export class Playback extends EventTarget {
 
   /** Whether the broadcaster sends; an empty buffer while he does not is not the link's fault. */
   set sourceLive(live: boolean) {
-    if (live && !this.#source_live) this.#moved_at_ms = performance.now();
+    if (live && !this.#source_live) this.#freeze.rest(performance.now() / 1000);
     this.#source_live = live;
   }
 
   async play(): Promise<void> {
     this.#user_paused = false;
-    if (this.behind_s <= 6) this.#following = true;
+    if (this.behind_s <= LATE_S) this.#follower.following = true;
     await this.#play();
   }
 
@@ -188,11 +163,8 @@ export class Playback extends EventTarget {
   }
 
   goLive(): void {
-    this.#following = true;
     this.#user_paused = false;
-    // A step back a moment ago may not have been measured yet.
-    this.#measure();
-    if (this.behind_s > 1) this.#seekToDistance(this.#steering.target_s);
+    if (this.#engine) this.#follower.goLive(this.#engine);
     if (this.video.paused) void this.#play();
     this.#changed();
   }
@@ -203,7 +175,7 @@ export class Playback extends EventTarget {
     if (seekable.length === 0) return;
     if (direction > 0 && this.behind_s < STEP_S) return this.goLive();
     const earliest_s = seekable.start(0) + 1;
-    this.#following = false;
+    this.#follower.following = false;
     this.video.currentTime = Math.max(earliest_s, this.video.currentTime + direction * STEP_S);
     this.#changed();
   }
@@ -217,68 +189,82 @@ export class Playback extends EventTarget {
 
   /** `index` of `levels`, or -1 to let the player choose by the link's speed. */
   choose(index: number): void {
-    if (!this.#hls) return;
+    if (!this.#engine) return;
     this.#chosen = index;
-    this.#chosen_rendition = index < 0 ? null : (this.levels[index]?.rendition ?? null);
-    this.#hls.nextLevel = index;
-    this.#steering.forget();
+    this.#chosen_rendition = this.levels.find((level) => level.index === index)?.rendition ?? null;
+    this.#engine.chooseLevel(index);
+    this.#follower.forget();
+    this.#changed();
+  }
+
+  /** `index` of `audioTracks`. */
+  chooseAudioTrack(index: number): void {
+    const track = this.audioTracks[index];
+    if (!track || !this.#engine) return;
+    this.#chosen_sound = soundName(track);
+    this.#engine.chooseAudioTrack(index);
     this.#changed();
   }
 
   statistics(): Statistics {
-    const bandwidth_bps = this.#hls?.bandwidthEstimate;
+    const { distance_s, target_s } = this.#follower;
     return {
-      latency_s: this.#latency_s(),
-      distance_s: this.#distance_s,
-      buffer_s: this.#buffer_s(),
-      level: this.levels[this.current]?.rendition ?? null,
+      latency_s: latencyBehind_s(this.shown_at_ms, Date.now(), distance_s),
+      distance_s,
+      buffer_s: bufferAhead_s(this.video),
+      level: this.levels.find((level) => level.index === this.current)?.rendition ?? null,
       dropped_frames: this.video.getVideoPlaybackQuality?.().droppedVideoFrames ?? 0,
       stalls: this.#stalls,
       restarts: this.#restarts,
       rate: this.video.playbackRate,
-      target_s: this.#steering.target_s,
+      target_s,
       first_frame_ms: this.#first_frame_ms,
-      bandwidth_bps: bandwidth_bps && Number.isFinite(bandwidth_bps) ? bandwidth_bps : null,
+      bandwidth_bps: this.#engine?.bandwidth_bps ?? null,
     };
   }
 
   #begin(): void {
     this.#forgetMend();
     this.#release();
-    this.#moved_at_ms = performance.now();
+    this.#freeze.rest(performance.now() / 1000);
     this.#setPhase('loading');
-    if (hlsWorksHere()) {
-      this.#hls = makeHls(this.video, this.#masterUrl, this.#session, {
-        start_target_s: this.#steering.target_s,
-        onFault: (fault) => this.#onHlsFault(fault),
-        onLevels: () => this.#onLevels(),
-        onLevelShown: () => this.#changed(),
-        onPartTarget: (part_s) => this.#onPartTarget(part_s),
-      });
-    } else {
-      this.#native = true;
-      this.video.src = withSession(this.#masterUrl, this.#session);
-    }
+    this.#makeEngine();
     if (!this.#user_paused) void this.#play();
   }
 
+  #makeEngine(): void {
+    const { technology, url, session } = this.#source;
+    const attempt = this.#attempt;
+    const { target_s } = this.#follower;
+    const current = () => attempt === this.#attempt;
+    const handlers: EngineHandlers = {
+      onFault: (fault) => current() && this.#onFault(fault),
+      onChange: () => current() && this.#onTracks(),
+      onPartTarget: (part_s) => current() && this.#follower.partTarget(part_s),
+    };
+    if (!hlsWorksHere()) {
+      this.#engine = new NativeEngine(this.video, url, session, handlers);
+    } else if (technology === 'hls') {
+      this.#engine = new HlsEngine(this.video, url, session, target_s, handlers);
+    } else {
+      void import('./engines/dash.ts').then(
+        ({ DashEngine }) => {
+          if (current()) this.#engine = new DashEngine(this.video, url, session, target_s, handlers);
+        },
+        () => handlers.onFault('manifest'),
+      );
+    }
+  }
+
   #release(): void {
+    this.#attempt += 1;
     this.#picture = false;
-    this.#settled = false;
-    this.#distance_s = Number.NaN;
-    this.#steering = new Steering(this.#part_s > 0 ? { part_s: this.#part_s } : {});
-    if (this.#hls) {
-      const speed_bps = this.#hls.bandwidthEstimate;
-      if (Number.isFinite(speed_bps) && this.#first_frame_ms !== null) linkSpeed.set(speed_bps);
-      this.#hls.destroy();
-      this.#hls = null;
-    }
-    if (this.#native) {
-      this.#native = false;
-      this.video.removeAttribute('src');
-      this.video.load();
-    }
-    this.video.playbackRate = 1;
+    this.#follower.begin();
+    if (!this.#engine) return;
+    const speed_bps = this.#engine.bandwidth_bps;
+    if (speed_bps !== null && this.#first_frame_ms !== null) linkSpeed.set(speed_bps);
+    this.#engine.destroy();
+    this.#engine = null;
   }
 
   async #play(): Promise<void> {
@@ -305,26 +291,26 @@ export class Playback extends EventTarget {
     });
   }
 
-  #onLevels(): void {
-    if (this.#chosen_rendition !== null) {
-      const index = this.levels.findIndex((level) => level.rendition === this.#chosen_rendition);
+  /** Choices outlive an engine: they are found again by name. */
+  #onTracks(): void {
+    const engine = this.#engine;
+    if (engine && this.#chosen_rendition !== null) {
+      const index = engine.levels.find((level) => level.rendition === this.#chosen_rendition)?.index ?? -1;
+      if (index >= 0 && index !== this.#chosen) engine.chooseLevel(index);
       this.#chosen = index;
-      if (index >= 0 && this.#hls) this.#hls.nextLevel = index;
+    }
+    if (engine && this.#chosen_sound !== null) {
+      const index = engine.audioTracks.findIndex((track) => soundName(track) === this.#chosen_sound);
+      if (index >= 0 && index !== engine.audioTrack) engine.chooseAudioTrack(index);
     }
     this.#changed();
-  }
-
-  #onPartTarget(part_s: number): void {
-    if (part_s === this.#part_s) return;
-    this.#part_s = part_s;
-    this.#steering = new Steering({ part_s });
   }
 
   #listen(): void {
     const { signal } = this.#listeners;
     const on = (type: string, listener: () => void) => this.video.addEventListener(type, listener, { signal });
     on('playing', () => {
-      if (!this.#picture) this.#picture_at_ms = performance.now();
+      if (!this.#picture) this.#follower.pictured();
       this.#picture = true;
       this.#setPhase('playing');
     });
@@ -333,7 +319,7 @@ export class Playback extends EventTarget {
       if (this.#wanted && !this.video.ended && this.#phase !== 'loading') this.#setPhase('paused');
     });
     on('play', () => {
-      if (!this.#user_paused || this.behind_s <= 6) this.#following = true;
+      if (!this.#user_paused || this.behind_s <= LATE_S) this.#follower.following = true;
       this.#user_paused = false;
       if (this.#phase === 'paused' || this.#phase === 'blocked') this.#setPhase(this.#picture ? 'stalled' : 'loading');
     });
@@ -342,82 +328,36 @@ export class Playback extends EventTarget {
       if (!this.video.muted) this.#muted_by_browser = false;
       this.#changed();
     });
-    on('error', () => {
-      if (this.#native) this.#onFault(this.#picture ? 'network' : 'manifest');
-    });
     // Asleep or offline for a while: do not wait for the next timer.
-    addEventListener('online', () => this.#wanted && this.#hls?.startLoad(-1), { signal });
+    addEventListener('online', () => this.#wanted && this.#engine?.resume(), { signal });
   }
 
   #onWaiting(): void {
     if (!this.#wanted || this.video.paused || !this.#picture || this.#phase !== 'playing') return;
     this.#setPhase('stalled');
-    if (performance.now() < this.#moving_until_ms || this.video.seeking || !this.#sourceSends()) return;
+    if (this.#follower.moving || !this.#sourceSends()) return;
     this.#stalls += 1;
-    this.#steering.stalled(performance.now() / 1000);
+    this.#follower.stalled();
   }
 
   #onTick(): void {
-    const now_ms = performance.now();
-    this.#measure();
-    if (this.video.currentTime !== this.#moved_to_s) {
-      this.#moved_to_s = this.video.currentTime;
-      this.#moved_at_ms = now_ms;
-      if (this.#phase === 'playing') this.#recovery.healed(now_ms / 1000);
-    }
-    this.#watchForFreeze(now_ms);
-    if (!this.#native) this.#steer(now_ms / 1000);
-  }
-
-  #steer(now_s: number): void {
-    const command = this.#steering.tick({
+    const now_s = performance.now() / 1000;
+    const engine = this.#engine;
+    this.#follower.measure(engine);
+    const { moved, frozen } = this.#freeze.look({
       now_s,
-      distance_s: this.#distance_s,
-      buffer_s: this.#buffer_s(),
-      edge_age_s: this.#hls?.latestLevelDetails?.age ?? Number.POSITIVE_INFINITY,
-      playing: this.#phase === 'playing' && !this.video.paused && !this.video.seeking,
-      following: this.#following,
-      source_live: this.#sourceSends(),
+      at_s: this.video.currentTime,
+      picture: this.#picture,
+      expected:
+        this.#mend === undefined &&
+        !this.video.paused &&
+        this.#phase !== 'ended' &&
+        document.visibilityState === 'visible' &&
+        this.#sourceSends(),
     });
-    const { video } = this;
-    if (Math.abs(video.playbackRate - command.rate) >= 0.01 || (command.rate === 1 && video.playbackRate !== 1)) {
-      video.playbackRate = Math.round(command.rate * 100) / 100;
-    }
-    // hls.js starts, and returns after a gap, at its own idea of the target.
-    if (this.#hls && Math.abs((this.#hls.config.liveSyncDuration ?? 0) - command.target_s) > 0.05) {
-      this.#hls.targetLatency = command.target_s;
-    }
-    if (command.jump_to_s !== null && !video.seeking) this.#seekToDistance(command.jump_to_s);
-    else if (this.#picture && !this.#settled) this.#settle();
-  }
-
-  /**
-   * While the first parts were loaded the edge went on. Right after the first picture nobody is following it
-   * yet: go to the target by one short seek, instead of seconds at a higher rate.
-   */
-  #settle(): void {
-    const target_s = this.#steering.target_s;
-    const lag_s = this.#distance_s - this.#buffer_s();
-    if (performance.now() - this.#picture_at_ms > SETTLE_MS || !this.#following) this.#settled = true;
-    else if (this.behind_s < SETTLE_S) this.#settled = lag_s < target_s;
-    else if (lag_s < target_s - 0.1 && !this.video.seeking) {
-      this.#settled = true;
-      this.#seekToDistance(target_s);
-    }
-  }
-
-  #watchForFreeze(now_ms: number): void {
-    if (!this.#wanted || this.#mend !== undefined || this.video.paused || this.#phase === 'ended') return;
-    if (!this.#source_live || document.visibilityState === 'hidden') {
-      this.#moved_at_ms = now_ms;
-      return;
-    }
-    const patience_s = this.#picture ? FROZEN_S : STARTING_S;
-    if (now_ms - this.#moved_at_ms > patience_s * 1000) this.#onFault('frozen');
-  }
-
-  #onHlsFault(fault: HlsFault): void {
-    this.#onFault(fault);
+    if (moved && this.#phase === 'playing') this.#recovery.healed(now_s);
+    if (frozen) this.#onFault('frozen');
+    if (engine?.steerable) this.#follower.steer(engine, this.#phase === 'playing', this.#sourceSends());
   }
 
   #onFault(kind: Fault): void {
@@ -438,12 +378,12 @@ export class Playback extends EventTarget {
 
   #apply(action: Action): void {
     if (!this.#wanted) return;
-    this.#moved_at_ms = performance.now();
-    if (action === 'resume' && this.#hls) {
-      this.#hls.startLoad(-1);
-      if (!this.video.paused) this.#following = true;
-    } else if (action === 'renew-media' && this.#hls) {
-      this.#hls.recoverMediaError();
+    this.#freeze.rest(performance.now() / 1000);
+    if (action === 'resume' && this.#engine?.steerable) {
+      this.#engine.resume();
+      if (!this.video.paused) this.#follower.following = true;
+    } else if (action === 'renew-media' && this.#engine?.steerable) {
+      this.#engine.renewMedia();
       void this.#play();
     } else {
       if (this.#picture) this.#restarts += 1;
@@ -452,47 +392,11 @@ export class Playback extends EventTarget {
     this.#changed();
   }
 
+  /** Whether the server has something new to show: the broadcast, or a slate in its place. */
   #sourceSends(): boolean {
-    // During an interruption the server fills the playlist with parts marked as gaps.
-    return this.#source_live && this.#hls?.latestLevelDetails?.partList?.at(-1)?.gap !== true;
-  }
-
-  #measure(): void {
-    const { video } = this;
-    const details = this.#hls?.latestLevelDetails;
-    if (details) {
-      this.#distance_s = details.edge + Math.min(Math.max(0, details.age), LONGEST_AGE_S) - video.currentTime;
-    } else if (this.#native && video.seekable.length > 0) {
-      this.#distance_s = video.seekable.end(video.seekable.length - 1) - video.currentTime;
-    }
-  }
-
-  #latency_s(): number {
-    const date = this.#hls?.playingDate;
-    if (!date) return this.#distance_s;
-    const latency_s = (Date.now() - date.getTime()) / 1000;
-    // The server's clock and this one may differ by anything.
-    return latency_s > this.#distance_s - 0.5 && latency_s < this.#distance_s + 3 ? latency_s : this.#distance_s;
-  }
-
-  #buffer_s(): number {
-    const { buffered, currentTime } = this.video;
-    for (let index = 0; index < buffered.length; index += 1) {
-      if (buffered.start(index) - 0.05 <= currentTime && currentTime <= buffered.end(index)) {
-        return buffered.end(index) - currentTime;
-      }
-    }
-    return 0;
-  }
-
-  #seekToDistance(distance_s: number): void {
-    this.#moving_until_ms = performance.now() + 1000;
-    const details = this.#hls?.latestLevelDetails;
-    if (details) {
-      this.video.currentTime = details.edge + Math.min(Math.max(0, details.age), LONGEST_AGE_S) - distance_s;
-    } else if (this.video.seekable.length > 0) {
-      this.video.currentTime = this.video.seekable.end(this.video.seekable.length - 1) - distance_s;
-    }
+    const engine = this.#engine;
+    if (engine?.gap) return false;
+    return this.#source_live || (engine?.edge?.age_s ?? Number.POSITIVE_INFINITY) < FRESH_S;
   }
 
   #setPhase(phase: Phase): void {
@@ -504,4 +408,8 @@ export class Playback extends EventTarget {
   #changed(): void {
     this.dispatchEvent(new Event('change'));
   }
+}
+
+function soundName(track: AudioTrack): string {
+  return `${track.language}/${track.name}`;
 }

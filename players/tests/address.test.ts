@@ -6,7 +6,7 @@ const parse = (text: string) => parseWatchAddress(new URL(text, 'https://media.e
 
 describe('the watch page’s address', () => {
   it('names the stream', () => {
-    expect(parse('/watch/my_Stream-1')).toEqual({ stream: 'my_Stream-1', token: null, embed: false });
+    expect(parse('/watch/my_Stream-1')).toEqual({ stream: 'my_Stream-1', token: null, embed: false, technology: 'hls' });
     expect(parse('/watch/mine/')?.stream).toBe('mine');
   });
 
@@ -21,8 +21,8 @@ describe('the watch page’s address', () => {
   });
 
   it('takes the token from the path of private media', () => {
-    expect(parse(`/t/${JWT}/watch/mine?embed=1`)).toEqual({ stream: 'mine', token: JWT, embed: true });
-    expect(parse('/t/nonsense/watch/mine')).toEqual({ stream: 'mine', token: null, embed: false });
+    expect(parse(`/t/${JWT}/watch/mine?embed=1`)).toEqual({ stream: 'mine', token: JWT, embed: true, technology: 'hls' });
+    expect(parse('/t/nonsense/watch/mine')).toEqual({ stream: 'mine', token: null, embed: false, technology: 'hls' });
   });
 
   it.each(['../../etc', 'a.b', 'a.b.c/../../d', '%2e%2e', ''])('refuses the token %j, which would change the path', (token) => {

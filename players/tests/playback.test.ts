@@ -6,7 +6,7 @@ function player(): Playback {
   const video = document.createElement('video');
   video.play = () => Promise.resolve();
   video.load = () => undefined;
-  return new Playback(video, '/live/mine/master.m3u8', 'session-1');
+  return new Playback(video, { technology: 'hls', url: '/live/mine/master.m3u8', session: 'session-1' });
 }
 
 beforeEach(() => vi.useFakeTimers());

@@ -5,12 +5,12 @@ import './publish-details.ts';
 import './sign-in.ts';
 import './stream-form.ts';
 import { Api, ApiError, type Stream } from '../api.ts';
+import { byState } from '../format.ts';
 import { Poller } from '../poll.ts';
 import { operatorToken } from '../session.ts';
 import { buttons, reset, type } from '../styles/shared.ts';
 
 const REFRESH_MS = 2_500;
-const ORDER: Record<Stream['state'], number> = { live: 0, starting: 1, interrupted: 2, ended: 3, offline: 4 };
 
 /** The operator's desk: make a stream, see its key once, watch over those that are there. */
 export class BroadcastPanel extends LitElement {
@@ -131,7 +131,10 @@ export class BroadcastPanel extends LitElement {
     if (this.token === null) return html`<ms-sign-in @signed-in=${this.#signedIn}></ms-sign-in>`;
     return html`<div class="heading">
         <h1>Broadcast</h1>
-        <button class="quiet compact" type="button" @click=${this.#signOut}>Forget the token</button>
+        <div>
+          <a class="button quiet compact" href="/studio">Studio</a>
+          <button class="quiet compact" type="button" @click=${this.#signOut}>Forget the token</button>
+        </div>
       </div>
       ${this.trouble ? html`<p class="notice" role="status">${this.trouble}</p>` : nothing}
       ${this.fresh
@@ -198,10 +201,6 @@ export class BroadcastPanel extends LitElement {
     this.streams = null;
     this.fresh = null;
   }
-}
-
-function byState(a: Stream, b: Stream): number {
-  return ORDER[a.state] - ORDER[b.state] || a.name.localeCompare(b.name);
 }
 
 customElements.define('ms-broadcast-panel', BroadcastPanel);

@@ -1,18 +1,13 @@
 import { LitElement, css, html, nothing } from 'lit';
 import './confirm-button.ts';
 import './copy-field.ts';
+import './watch-button.ts';
+import { watchLink } from '../address.ts';
 import { Api, type Stream } from '../api.ts';
-import { bitrateText, elapsedText, viewersText } from '../format.ts';
+import { STATE_WORDS, bitrateText, elapsedText, viewersText } from '../format.ts';
 import { lockIcon } from '../icons.ts';
 import { buttons, fields, pills, reset, type } from '../styles/shared.ts';
 
-const WORDS: Record<Stream['state'], string> = {
-  live: 'Live',
-  starting: 'Starting',
-  interrupted: 'Interrupted',
-  ended: 'Ended',
-  offline: 'Off air',
-};
 const WEEK_S = 7 * 24 * 3600;
 
 /** One of the operator's streams: who sends what, and what can be done about it. */
@@ -94,8 +89,8 @@ export class OwnedStream extends LitElement {
     const { stream } = this;
     const { publisher } = stream;
     return html`<div class="top">
-        <h3><a href="/watch/${stream.name}">${stream.title || stream.name}</a></h3>
-        <span class="pill ${stream.state}">${WORDS[stream.state]}</span>
+        <h3><a href="/studio/${stream.name}">${stream.title || stream.name}</a></h3>
+        <span class="pill ${stream.state}">${STATE_WORDS[stream.state]}</span>
       </div>
       <div class="facts">
         <span>/watch/${stream.name}</span>
@@ -115,6 +110,8 @@ export class OwnedStream extends LitElement {
       ${this.link ? html`<ms-copy-field label="Private link, good for a week" .value=${this.link}></ms-copy-field>` : nothing}
       <p class="error" role="alert" ?hidden=${!this.error}>${this.error}</p>
       <div class="actions">
+        <a class="button quiet compact" href="/studio/${stream.name}">Studio</a>
+        <ms-watch-button quiet .api=${this.api} .stream=${stream}></ms-watch-button>
         ${stream.visibility === 'private'
           ? html`<button class="quiet compact" type="button" ?disabled=${this.busy} @click=${this.#invite}>Private link</button>`
           : nothing}
@@ -151,7 +148,7 @@ export class OwnedStream extends LitElement {
   async #invite(): Promise<void> {
     await this.#do(async () => {
       const { token } = await this.api.viewToken(this.stream.name, WEEK_S);
-      this.link = `${location.origin}/watch/${this.stream.name}#token=${token}`;
+      this.link = location.origin + watchLink(this.stream.name, token);
     });
   }
 

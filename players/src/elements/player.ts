@@ -4,7 +4,8 @@ import './live-button.ts';
 import './player-overlay.ts';
 import './quality-menu.ts';
 import './stats-panel.ts';
-import { liveBase } from '../address.ts';
+import { liveBase, manifestUrl } from '../address.ts';
+import type { Technology } from '../engines/engine.ts';
 import { bitrateText, rungName, viewersText } from '../format.ts';
 import { soundOffIcon, viewersIcon } from '../icons.ts';
 import { belongsToFocus, pressKey } from '../keyboard.ts';
@@ -28,12 +29,17 @@ export class Player extends LitElement {
     stream: {},
     token: {},
     embed: { type: Boolean, reflect: true },
+    technology: {},
+    muted: { type: Boolean },
     statisticsShown: { state: true },
     menuOpen: { state: true },
   };
   declare stream: string;
   declare token: string | null;
   declare embed: boolean;
+  declare technology: Technology;
+  /** Begins without sound. */
+  declare muted: boolean;
   declare statisticsShown: boolean;
   declare menuOpen: boolean;
 
@@ -51,6 +57,8 @@ export class Player extends LitElement {
     this.stream = '';
     this.token = null;
     this.embed = false;
+    this.technology = 'hls';
+    this.muted = false;
     this.statisticsShown = false;
     this.menuOpen = false;
   }
@@ -85,8 +93,10 @@ export class Player extends LitElement {
     video.playsInline = true;
     video.preload = 'auto';
     video.tabIndex = -1;
-    const master = `${liveBase(this.stream, this.token)}/master.m3u8`;
-    const playback = new Playback(video, master, newViewerSession());
+    video.muted = this.muted;
+    const { stream, token, technology } = this;
+    const url = manifestUrl(stream, token, technology);
+    const playback = new Playback(video, { technology, url, session: newViewerSession() });
     playback.addEventListener('change', () => {
       this.requestUpdate();
       if (playback.phase === 'ended' || (playback.phase === 'stalled' && this.#lastKnown === 'live')) this.#watch?.askNow();

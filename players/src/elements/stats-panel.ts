@@ -1,7 +1,7 @@
 import { LitElement, css, html } from 'lit';
 import { bitrateText } from '../format.ts';
 import { closeIcon } from '../icons.ts';
-import type { Statistics } from '../playback.ts';
+import type { Statistics } from '../statistics.ts';
 import { reset } from '../styles/shared.ts';
 
 /** Numbers for those who want them: how far behind, how much in hand, what the steering does. */

@@ -1,16 +1,9 @@
 import { LitElement, css, html, nothing } from 'lit';
 import type { Stream } from '../api.ts';
-import { countText, elapsedText } from '../format.ts';
+import { STATE_WORDS, countText, elapsedText } from '../format.ts';
 import { broadcastIcon, lockIcon, viewersIcon } from '../icons.ts';
 import { pills, reset, type } from '../styles/shared.ts';
 
-const WORDS: Record<Stream['state'], string> = {
-  live: 'Live',
-  starting: 'Starting',
-  interrupted: 'Interrupted',
-  ended: 'Ended',
-  offline: 'Off air',
-};
 /** The server makes a new poster this often. */
 const POSTER_MS = 10_000;
 
@@ -149,7 +142,7 @@ export class StreamCard extends LitElement {
           ? html`<img alt="" src="/live/${stream.name}/poster.jpg?v=${version}" @error=${() => (this.noPoster = true)} />`
           : nothing}
         <div class="top">
-          <span class="pill ${stream.state}">${WORDS[stream.state]}</span>
+          <span class="pill ${stream.state}">${STATE_WORDS[stream.state]}</span>
           <span class="chip">${viewersIcon(15)}<span>${countText(stream.viewers)}</span><span class="visually-hidden">watching</span></span>
         </div>
       </div>

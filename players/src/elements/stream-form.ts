@@ -1,15 +1,10 @@
 import { LitElement, css, html, nothing } from 'lit';
-import { Api, ApiError, type Ladder, type Stream, type Visibility } from '../api.ts';
+import { Api, ApiError, type Stream, type Visibility } from '../api.ts';
 import { nameFromTitle } from '../format.ts';
 import { globeIcon, lockIcon } from '../icons.ts';
+import { LADDERS } from '../ladders.ts';
 import { buttons, fields, reset, type } from '../styles/shared.ts';
 
-const LADDERS: Record<string, { words: string; value: Ladder }> = {
-  auto: { words: 'Automatic: source and smaller', value: 'auto' },
-  passthrough: { words: 'Source only, no encoding', value: 'passthrough' },
-  hd: { words: '720p and 480p', value: ['720p', '480p'] },
-  small: { words: '480p and 360p', value: ['480p', '360p'] },
-};
 /** Which of our fields an error of the API belongs to. */
 const FIELDS: Record<string, string> = { stream: 'name', name: 'name', title: 'title', visibility: 'visibility', ladder: 'ladder' };
 

@@ -4,18 +4,10 @@ import './player.ts';
 import './site-header.ts';
 import { parseWatchAddress, type WatchAddress } from '../address.ts';
 import type { Stream } from '../api.ts';
-import { elapsedText, rungName, viewersText } from '../format.ts';
+import { STATE_WORDS, elapsedText, rungName, viewersText } from '../format.ts';
 import { lockIcon, shareIcon, viewersIcon } from '../icons.ts';
 import type { Known } from '../overlay.ts';
 import { buttons, pills, reset, type } from '../styles/shared.ts';
-
-const STATE_WORDS: Partial<Record<Known, string>> = {
-  live: 'Live',
-  starting: 'Starting',
-  interrupted: 'Interrupted',
-  ended: 'Ended',
-  offline: 'Off air',
-};
 
 /** `/watch/{stream}`: the player, what it shows, and how to share it. `?embed=1`: the player alone. */
 export class WatchPage extends LitElement {
@@ -147,6 +139,7 @@ export class WatchPage extends LitElement {
     const player = html`<ms-player
       .stream=${address.stream}
       .token=${address.token}
+      .technology=${address.technology}
       ?embed=${address.embed}
       @stream-change=${this.#onStream}
     ></ms-player>`;
@@ -186,7 +179,7 @@ export class WatchPage extends LitElement {
   }
 
   #state() {
-    const words = STATE_WORDS[this.known];
+    const words = this.known in STATE_WORDS ? STATE_WORDS[this.known as Stream['state']] : '';
     return words ? html`<span class="pill ${this.known}">${words}</span>` : nothing;
   }
 

@@ -135,12 +135,14 @@ export const buttons = css`
   .button.primary:hover {
     background: var(--accent-strong);
   }
-  button.quiet {
+  button.quiet,
+  .button.quiet {
     border-color: transparent;
     background: transparent;
     color: var(--muted);
   }
-  button.quiet:hover {
+  button.quiet:hover,
+  .button.quiet:hover {
     background: var(--surface-sunken);
     color: var(--text);
   }
@@ -152,7 +154,8 @@ export const buttons = css`
     background: var(--bad);
     color: var(--surface);
   }
-  button.compact {
+  button.compact,
+  .button.compact {
     min-height: 2.125rem;
     padding: 0 0.75rem;
     font-size: 0.875rem;

@@ -1,5 +1,5 @@
 // @vitest-environment node
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 const DIST = fileURLToPath(new URL('../../../mediaserver/web/pages/dist/', import.meta.url));
 const WATCH_BUDGET_BYTES = 250 * 1024;
 
-/** A page and every file that it loads: what its HTML names, and what those modules import. */
+/** A page and every file that it loads at once: what its HTML names, and what those modules import statically. */
 function filesOf(page: string): Map<string, Buffer> {
   const files = new Map<string, Buffer>();
   const queue = [page];
@@ -18,7 +18,7 @@ function filesOf(page: string): Map<string, Buffer> {
     files.set(name, body);
     const named = name.endsWith('.html')
       ? [...body.toString().matchAll(/(?:src|href)="\/([^"]+)"/g)].map((match) => match[1]!)
-      : [...body.toString().matchAll(/(?:from|import)\s*\(?["'`]\.\/([^"'`]+)["'`]/g)].map((match) => `assets/${match[1]}`);
+      : [...body.toString().matchAll(/(?:from|import)\s*["'`]\.\/([^"'`]+)["'`]/g)].map((match) => `assets/${match[1]}`);
     queue.push(...named);
   }
   return files;
@@ -33,13 +33,19 @@ describe.skipIf(!existsSync(`${DIST}watch.html`))('the built pages', () => {
     expect(bytes).toBeLessThanOrEqual(WATCH_BUDGET_BYTES);
   });
 
-  it.each(['index.html', 'watch.html'])('%s has no inline script, style or handler', (page) => {
+  it('load dash.js only where it is asked for', () => {
+    const dash = [...filesOf('watch.html').keys()].filter((name) => /\/dash-/.test(name));
+    expect(dash).toEqual([]);
+    expect(readdirSync(`${DIST}assets`).filter((name) => name.startsWith('dash-'))).toHaveLength(1);
+  });
+
+  it.each(['index.html', 'watch.html', 'studio.html'])('%s has no inline script, style or handler', (page) => {
     const html = readFileSync(DIST + page, 'utf8');
     expect(html).not.toMatch(/<script(?![^>]*\ssrc=)/);
     expect(html).not.toMatch(/<style|\sstyle=|\son\w+=/);
   });
 
-  it.each(['index.html', 'watch.html'])('%s loads nothing from elsewhere', (page) => {
+  it.each(['index.html', 'watch.html', 'studio.html'])('%s loads nothing from elsewhere', (page) => {
     for (const [name, body] of filesOf(page)) {
       if (name.endsWith('.html')) expect(body.toString()).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
     }

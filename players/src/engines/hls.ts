@@ -1,19 +1,8 @@
 /** hls.js, set up for low latency. Everything that this project knows about its options is here. */
 import Hls, { type ErrorData, type HlsConfig } from 'hls.js';
-import { withSession } from './address.ts';
-import type { Fault } from './recovery.ts';
-import { linkSpeed } from './session.ts';
-
-export type HlsFault = Exclude<Fault, 'frozen'>;
-
-export interface HlsHandlers {
-  start_target_s: number;
-  onFault: (fault: HlsFault) => void;
-  onLevels: () => void;
-  onLevelShown: () => void;
-  /** Once per playlist that says it: the duration of a part, or of a segment where there are no parts. */
-  onPartTarget: (part_s: number) => void;
-}
+import { renditionOf, withSession } from '../address.ts';
+import { linkSpeed } from '../session.ts';
+import type { AudioTrack, Edge, Engine, EngineFault, EngineHandlers, Level } from './engine.ts';
 
 /** Where media sources are missing (older iPhones), the browser's own HLS plays the same address. */
 export function hlsWorksHere(): boolean {
@@ -68,23 +57,97 @@ function configuration(session: string, start_target_s: number): Partial<HlsConf
   };
 }
 
-export function makeHls(video: HTMLVideoElement, url: string, session: string, handlers: HlsHandlers): Hls {
-  const hls = new Hls(configuration(session, handlers.start_target_s));
-  hls.on(Hls.Events.MANIFEST_PARSED, handlers.onLevels);
-  hls.on(Hls.Events.LEVELS_UPDATED, handlers.onLevels);
-  hls.on(Hls.Events.LEVEL_SWITCHED, handlers.onLevelShown);
-  hls.on(Hls.Events.LEVEL_LOADED, (_event, { details }) => {
-    handlers.onPartTarget(details.partTarget || details.targetduration);
-  });
-  hls.on(Hls.Events.ERROR, (_event, data) => {
-    if (data.fatal) handlers.onFault(faultOf(data));
-  });
-  hls.attachMedia(video);
-  hls.loadSource(url);
-  return hls;
+export class HlsEngine implements Engine {
+  readonly steerable = true;
+  readonly #hls: Hls;
+
+  constructor(
+    video: HTMLVideoElement,
+    url: string,
+    session: string,
+    start_target_s: number,
+    handlers: EngineHandlers,
+  ) {
+    const hls = new Hls(configuration(session, start_target_s));
+    const { Events } = Hls;
+    for (const event of [
+      Events.MANIFEST_PARSED,
+      Events.LEVELS_UPDATED,
+      Events.LEVEL_SWITCHED,
+      Events.AUDIO_TRACKS_UPDATED,
+      Events.AUDIO_TRACK_SWITCHED,
+    ]) {
+      hls.on(event, () => handlers.onChange());
+    }
+    hls.on(Events.LEVEL_LOADED, (_event, { details }) => {
+      handlers.onPartTarget(details.partTarget || details.targetduration);
+    });
+    hls.on(Events.ERROR, (_event, data) => {
+      if (data.fatal) handlers.onFault(faultOf(data));
+    });
+    hls.attachMedia(video);
+    hls.loadSource(url);
+    this.#hls = hls;
+  }
+
+  get levels(): Level[] {
+    return this.#hls.levels.map((level, index) => ({
+      index,
+      rendition: renditionOf(level.url[0] ?? ''),
+      width: level.width,
+      height: level.height,
+      frameRate: level.frameRate,
+      bitrate_bps: level.averageBitrate || level.bitrate,
+    }));
+  }
+  get level(): number {
+    return this.#hls.currentLevel;
+  }
+  chooseLevel(index: number): void {
+    this.#hls.nextLevel = index;
+  }
+
+  get audioTracks(): AudioTrack[] {
+    return this.#hls.audioTracks.map(({ name, lang }, index) => ({ index, name, language: lang ?? '' }));
+  }
+  get audioTrack(): number {
+    return this.#hls.audioTrack;
+  }
+  chooseAudioTrack(index: number): void {
+    this.#hls.audioTrack = index;
+  }
+
+  get edge(): Edge | null {
+    const details = this.#hls.latestLevelDetails;
+    return details ? { at_s: details.edge, age_s: Math.max(0, details.age) } : null;
+  }
+  get gap(): boolean {
+    return this.#hls.latestLevelDetails?.partList?.at(-1)?.gap === true;
+  }
+  get shown_at_ms(): number | null {
+    return this.#hls.playingDate?.getTime() ?? null;
+  }
+  get bandwidth_bps(): number | null {
+    const speed_bps = this.#hls.bandwidthEstimate;
+    return Number.isFinite(speed_bps) && speed_bps > 0 ? speed_bps : null;
+  }
+
+  aim(target_s: number): void {
+    // hls.js starts, and returns after a gap, at its own idea of the target.
+    if (Math.abs((this.#hls.config.liveSyncDuration ?? 0) - target_s) > 0.05) this.#hls.targetLatency = target_s;
+  }
+  resume(): void {
+    this.#hls.startLoad(-1);
+  }
+  renewMedia(): void {
+    this.#hls.recoverMediaError();
+  }
+  destroy(): void {
+    this.#hls.destroy();
+  }
 }
 
-function faultOf(data: ErrorData): HlsFault {
+function faultOf(data: ErrorData): EngineFault {
   const { ErrorTypes, ErrorDetails } = Hls;
   switch (data.details) {
     case ErrorDetails.MANIFEST_LOAD_ERROR:
@@ -96,4 +159,3 @@ function faultOf(data: ErrorData): HlsFault {
   if (data.type === ErrorTypes.MEDIA_ERROR) return 'media';
   return 'other';
 }
-

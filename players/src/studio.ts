@@ -1,0 +1,1 @@
+import './elements/studio-page.ts';
