@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,6 +22,17 @@ class Media:
     size: int
     etag: str
     """Strong, with its quotes."""
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Bytes that have left memory: the object store has them under ``key``. The same bytes as before."""
+
+    key: str
+    size: int
+    etag: str
+    """As it was in memory: the name's, not the store's own."""
     content_type: str
 
 
@@ -85,20 +96,31 @@ class Segment:
     """Monotonic clock at which it first stood in the playlist as a whole, in seconds."""
     tagged: bool = True
     """Its EXT-X-PART tags are still listed."""
+    at_rest: bool = False
+    """Its parts cannot be fetched any more, only the whole."""
+    stored_key: str | None = None
+    """Where the object store has it."""
     text: str | None = None
     """Its lines in an HLS playlist once they stand still; kept here by :mod:`.hls`, dropped by the window."""
 
     @property
     def gap(self) -> bool:
         """Nothing of it can be fetched."""
-        return all(part.gap for part in self.parts)
+        return self.stored_key is None and all(part.gap for part in self.parts)
 
     @property
     def chunks(self) -> tuple[bytes, ...]:
+        """Its bytes; none any more once they are in the store only."""
         if self.whole is not None:
             return (self.whole,)
         return tuple(part.data for part in self.parts if not part.gap)
 
     @property
     def last_part(self) -> int:
-        return len(self.parts) - 1
+        """0 where it was taken up from the store, which knows no parts."""
+        return max(0, len(self.parts) - 1)
+
+    def forget_bytes(self) -> None:
+        """The store has them."""
+        self.whole = None
+        self.parts = [replace(part, data=b"") for part in self.parts]

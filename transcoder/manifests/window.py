@@ -7,16 +7,15 @@ Pure: bytes and ``now_s`` (any monotonic clock, seconds) come in. The packager d
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from transcoder.manifests.bandwidth import BandwidthMeter
 from transcoder.manifests.config import WindowConfig
 from transcoder.manifests.duration import US_PER_S, microseconds
-from transcoder.manifests.segment import Init, Media, Part, Pending, Position, Segment
-from transcoder.manifests.shelf import Shelf
+from transcoder.manifests.listing import Listing
+from transcoder.manifests.segment import Init, Media, Part, Pending, Position, Segment, Stored
 
 __all__ = [
     "Init",
@@ -26,6 +25,7 @@ __all__ = [
     "Pending",
     "Position",
     "Segment",
+    "Stored",
     "WindowCheckpoint",
     "WindowConfig",
     "WindowError",
@@ -63,6 +63,8 @@ class WindowStatistics:
     fetchable: int
     """Names that lead to bytes now."""
     listed_bytes: int
+    memory_bytes: int
+    """Of those that can be fetched, as many as are held here and not by the object store alone."""
     overlong_segments: int
     """Segments that broke the target duration since the start: each can stop an Apple player."""
     overlong_parts: int
@@ -70,7 +72,7 @@ class WindowStatistics:
 
 
 class MediaWindow:
-    """One rendition's LL-HLS window. It owns the media bytes.
+    """One rendition's LL-HLS window. It owns the media bytes, until the object store has them.
 
     ``epoch`` makes names unique for ever: a short random word chosen for each run of the stream.
     ``first_msn`` must be above every media sequence number that players of this URL have ever seen.
@@ -96,21 +98,14 @@ class MediaWindow:
         self._content_type = content_type
         self._extension = extension
         self._needs_init = extension == "m4s"
-        self._segments: deque[Segment] = deque()
+        self._listing = Listing(config, first_msn, discontinuity_sequence)
+        self._shelf = self._listing.shelf
         self._open: Segment | None = None
         self._next_msn = first_msn
-        self._first_msn = first_msn
-        self._listed_us = 0
-        self._longest_us = 0
-        self._tagged: deque[Segment] = deque()
-        self._tagged_us = 0
-        self._shelf = Shelf()
         self._init: Init | None = None
         self._init_number = 0
         self._init_used = False
         self._newest: Segment | None = None
-        self._listed_bytes = 0
-        self._discontinuity_sequence = discontinuity_sequence
         self._newest_discontinuity = discontinuity_sequence
         self._discontinuity_pending = False
         self._rounding_us = 0.0
@@ -142,6 +137,58 @@ class MediaWindow:
         window.discontinuity()
         return window
 
+    @classmethod
+    def restored(
+        cls,
+        config: WindowConfig,
+        epoch: str,
+        checkpoint: WindowCheckpoint,
+        segments: Sequence[Segment],
+        *,
+        init: Init | None,
+        longest_us: int,
+        now_s: float,
+        content_type: str = "video/mp4",
+        extension: str = "m4s",
+    ) -> MediaWindow:
+        """A window that goes on from what the store has of a lost one.
+
+        ``segments`` follow each other; those with a ``stored_key`` can be fetched, the others are gaps.
+        ``checkpoint`` is that before the first of them, ``init`` the newest, ``longest_us`` the length of the
+        longest playlist so far. What is new gets names of ``epoch``, which no earlier run had.
+        """
+        window = cls(
+            config,
+            epoch,
+            checkpoint.next_msn,
+            checkpoint.discontinuity_sequence,
+            content_type=content_type,
+            extension=extension,
+        )
+        window._init = init
+        window._init_used = True
+        window._listing.longest_us = longest_us
+        for known in dict.fromkeys(segment.init for segment in segments if segment.init is not None):
+            window._put_init(known)
+        if init is not None:
+            window._put_init(init)
+        for segment in segments:
+            window._take_up(segment)
+        if segments:
+            window._listing.remove_old()
+            window._changed(now_s)
+        return window
+
+    def _take_up(self, segment: Segment) -> None:
+        if segment.msn != self._next_msn:
+            raise WindowError(f"segment {segment.msn} does not follow {self._next_msn - 1}")
+        self._listing.take_up(segment, self._content_type)
+        self._next_msn += 1
+        self._newest = segment
+        self._newest_discontinuity += segment.discontinuity
+        if not segment.gap:
+            self.bandwidth.add_segment(segment.size_bytes, segment.duration_us / US_PER_S)
+
     # What a client may see
 
     @property
@@ -162,7 +209,7 @@ class MediaWindow:
     @property
     def segments(self) -> Iterable[Segment]:
         """The finished segments in the playlist, oldest first. Read only."""
-        return self._segments
+        return self._listing.segments
 
     @property
     def open_segment(self) -> Segment | None:
@@ -172,12 +219,12 @@ class MediaWindow:
     @property
     def first_msn(self) -> int:
         """EXT-X-MEDIA-SEQUENCE."""
-        return self._first_msn
+        return self._listing.first_msn
 
     @property
     def last_msn(self) -> int:
         """The newest finished segment; one below ``first_msn`` where there is none yet."""
-        return self._first_msn + len(self._segments) - 1
+        return self._listing.first_msn + len(self._listing.segments) - 1
 
     @property
     def next_msn(self) -> int:
@@ -187,12 +234,32 @@ class MediaWindow:
     @property
     def discontinuity_sequence(self) -> int:
         """EXT-X-DISCONTINUITY-SEQUENCE: the number before the first listed segment."""
-        return self._discontinuity_sequence
+        return self._listing.discontinuity_sequence
 
     @property
     def duration_us(self) -> int:
         """Length of the finished segments in the playlist."""
-        return self._listed_us
+        return self._listing.duration_us
+
+    @property
+    def longest_us(self) -> int:
+        """Length of the longest playlist so far."""
+        return self._listing.longest_us
+
+    @property
+    def content_type(self) -> str:
+        """Of segments, parts and inits."""
+        return self._content_type
+
+    @property
+    def extension(self) -> str:
+        """What the names of segments and parts end with."""
+        return self._extension
+
+    @property
+    def init(self) -> Init | None:
+        """The one that the next segment to begin will get."""
+        return self._init
 
     @property
     def position(self) -> Position | None:
@@ -216,13 +283,13 @@ class MediaWindow:
         RFC 8216bis 6.2.1: "all Media Segments in the Playlist file remain available to clients for at least
         the duration of the Playlist file at the time of removal".
         """
-        return self._listed_us / US_PER_S
+        return self.duration_us / US_PER_S
 
     def part_name(self, position: Position) -> str:
         return f"{self.epoch}-{position.msn}.{position.part}.{self._extension}"
 
-    def lookup(self, name: str) -> Media | Pending | None:
-        """What ``name`` leads to: bytes, the hinted part that is still to come, or nothing (404)."""
+    def lookup(self, name: str) -> Media | Stored | Pending | None:
+        """What ``name`` leads to: bytes here or in the store, the hinted part to come, or nothing (404)."""
         media = self._shelf.get(name)
         if media is not None:
             return media
@@ -238,16 +305,34 @@ class MediaWindow:
     def statistics(self) -> WindowStatistics:
         return WindowStatistics(
             version=self._version,
-            first_msn=self._first_msn,
+            first_msn=self.first_msn,
             next_msn=self._next_msn,
-            discontinuity_sequence=self._discontinuity_sequence,
-            segments=len(self._segments),
-            listed_s=(self._listed_us + self._open_us) / US_PER_S,
+            discontinuity_sequence=self.discontinuity_sequence,
+            segments=len(self._listing.segments),
+            listed_s=(self.duration_us + self._open_us) / US_PER_S,
             fetchable=len(self._shelf),
-            listed_bytes=self._listed_bytes,
+            listed_bytes=self._listing.size_bytes + (self._open.size_bytes if self._open else 0),
+            memory_bytes=self._shelf.memory_bytes,
             overlong_segments=self._overlong_segments,
             overlong_parts=self._overlong_parts,
         )
+
+    # What the archive does
+
+    def since(self, msn: int) -> Iterable[Segment]:
+        """The finished listed segments from number ``msn`` on, oldest first."""
+        return self._listing.since(msn)
+
+    def mark_stored(self, item: Segment | Init, key: str) -> bool:
+        """The object store has the item's bytes under ``key``: once its parts are gone, they leave memory.
+
+        False: its time is over already, and the object is to be deleted.
+        """
+        return self._listing.mark_stored(item, key)
+
+    def take_departed(self) -> list[str]:
+        """Keys of what cannot be fetched any more since the last call: the store may forget them."""
+        return self._shelf.take_departed()
 
     # What the packager does
 
@@ -266,8 +351,11 @@ class MediaWindow:
         self._init_number += 1
         self._init = init
         self._init_used = False
-        self._shelf.put(init.name, Media((data,), len(data), f'"{init.name}"', self._content_type))
+        self._put_init(init)
         return init.name
+
+    def _put_init(self, init: Init) -> None:
+        self._shelf.put(init.name, Media((init.data,), len(init.data), f'"{init.name}"', self._content_type))
 
     def discontinuity(self) -> None:
         """The next segment to begin starts with EXT-X-DISCONTINUITY. Twice before it is once."""
@@ -323,22 +411,16 @@ class MediaWindow:
             return
         self._open = None
         if whole is not None:
-            self._listed_bytes += len(whole) - segment.size_bytes
             segment.whole, segment.size_bytes = whole, len(whole)
         segment.closed_s = now_s
-        self._segments.append(segment)
-        self._listed_us += segment.duration_us
-        self._tagged.append(segment)
-        self._tagged_us += segment.duration_us
+        self._listing.append(segment, self._content_type)
         if not segment.gap:
-            media = Media(segment.chunks, segment.size_bytes, f'"{segment.name}"', self._content_type)
-            self._shelf.put(segment.name, media)
             self.bandwidth.add_segment(segment.size_bytes, segment.duration_us / US_PER_S)
         # RFC 8216bis 4.4.3.1: "The EXTINF duration of each Media Segment in a Playlist file, when rounded to
         # the nearest integer, MUST be less than or equal to the Target Duration."
         if (2 * segment.duration_us + US_PER_S) // (2 * US_PER_S) > self.config.target_duration_s:
             self._overlong_segments += 1
-        self._remove_old_segments()
+        self._listing.remove_old()
         self._changed(now_s)
 
     def add_gap_segment(self, duration_s: float, now_s: float, program_time_s: float | None = None) -> None:
@@ -371,7 +453,7 @@ class MediaWindow:
     def evict(self, now_s: float) -> None:
         """Let go of removed media whose time is over; the playlist does not change by it."""
         self._last_now_s = max(self._last_now_s, now_s)
-        self._shelf.evict(now_s)
+        self._listing.evict(now_s)
 
     # Inside
 
@@ -396,7 +478,6 @@ class MediaWindow:
         segment.parts.append(part)
         segment.duration_us += part.duration_us
         segment.size_bytes += len(data)
-        self._listed_bytes += len(data)
         if not gap:
             self._shelf.put(name, Media((data,), len(data), f'"{name}"', self._content_type))
         if part.duration_us > self.config.part_target_us:
@@ -457,49 +538,11 @@ class MediaWindow:
         return rounded_us
 
     def _changed(self, now_s: float) -> None:
-        self._longest_us = max(self._longest_us, self._listed_us + self._open_us)
-        self._remove_old_part_tags(now_s)
+        self._listing.longest_us = max(self.longest_us, self.duration_us + self._open_us)
+        self._listing.remove_old_part_tags(self._open_us, now_s)
         self._version += 1
         self.evict(now_s)
 
-    def _remove_old_part_tags(self, now_s: float) -> None:
-        # RFC 8216bis 6.2.2: "EXT-X-PART tags SHOULD be removed from the Playlist after they are greater than
-        # three Target Durations from the end of the Playlist. Clients MUST be able to download the Partial
-        # Segment for at least three Target Durations after the EXT-X-PART tag is removed". A segment's tags
-        # go together, when its first part crosses the line: players count part indexes from its first tag.
-        limit_us = self.config.part_tags_us
-        while len(self._tagged) > 1 and self._tagged_us + self._open_us > limit_us:
-            segment = self._tagged.popleft()
-            self._tagged_us -= segment.duration_us
-            segment.tagged = False
-            segment.text = None
-            deadline_s = now_s + limit_us / US_PER_S
-            for part in segment.parts:
-                if not part.gap:
-                    self._shelf.leave_at("parts", part.name, deadline_s)
-
-    def _remove_old_segments(self) -> None:
-        # RFC 8216bis 6.2.2: "The server MUST NOT remove a Media Segment from a Playlist file without an
-        # EXT-X-ENDLIST tag if that would produce a Playlist whose duration is less than three times the
-        # Target Duration." What we keep is more than that.
-        keep_us = self.config.keep_us
-        while self._listed_us - self._segments[0].duration_us >= keep_us:
-            segment = self._segments.popleft()
-            self._listed_us -= segment.duration_us
-            self._listed_bytes -= segment.size_bytes
-            self._first_msn += 1
-            # 6.2.2: "If the server removes an EXT-X-DISCONTINUITY tag from the Media Playlist, it MUST
-            # increment the value of the EXT-X-DISCONTINUITY-SEQUENCE tag".
-            self._discontinuity_sequence += segment.discontinuity
-            # 6.2.2: "clients MUST be able to download the segment until the time at which it first appeared
-            # in the Playlist plus the segment's Availability Duration": its own length and that of the
-            # longest playlist that contained it.
-            deadline_s = segment.closed_s + (segment.duration_us + self._longest_us) / US_PER_S
-            self._shelf.leave_at("segments", segment.name, deadline_s)
-            if segment.init is not None and segment.init is not self._segments[0].init:
-                self._shelf.leave_at("segments", segment.init.name, deadline_s)
-            segment.text = None
-
     def newest_segments(self, skipped: int) -> Iterable[Segment]:
         """The finished segments but the ``skipped`` oldest."""
-        return islice(self._segments, skipped, None)
+        return islice(self._listing.segments, skipped, None)
