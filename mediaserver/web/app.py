@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import secrets
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +27,7 @@ from mediaserver.web.media import LiveDelivery
 from mediaserver.web.openapi import OpenApi, document
 from mediaserver.web.pages import DIST, Pages
 from mediaserver.web.problems import SERVER, Handler, Problem, internal_error
+from mediaserver.web.rate_limit import AddressLimit
 from mediaserver.web.raw import Traffic
 from mediaserver.web.routes import Route
 from mediaserver.web.streams import StreamsApi
@@ -32,6 +36,8 @@ from mediaserver.web.tokens import TokensApi
 if TYPE_CHECKING:
     from mediaserver.access import Access
     from mediaserver.live.registry import StreamRegistry
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,8 @@ class WebStatistics:
     playlist_bytes: int
     media_bytes: int
     hook: HookStatistics
+    rate_limited: int
+    """Requests above ``http.max_requests_per_address_s``."""
 
 
 class WebApp:
@@ -56,19 +64,25 @@ class WebApp:
         traffic: Traffic,
         counts: Counter[int],
         hook: RelayHook,
+        limit: AddressLimit,
     ) -> None:
         self.app = app
         self.routes = tuple(routes)
         self._traffic = traffic
         self._counts = counts
         self._hook = hook
+        self._limit = limit
 
     def statistics(self) -> WebStatistics:
         classes: Counter[str] = Counter()
         for status, count in self._counts.items():
             classes[f"{status // 100}xx"] += count
         return WebStatistics(
-            dict(classes), self._traffic.playlist_bytes, self._traffic.media_bytes, self._hook.statistics()
+            requests=dict(classes),
+            playlist_bytes=self._traffic.playlist_bytes,
+            media_bytes=self._traffic.media_bytes,
+            hook=self._hook.statistics(),
+            rate_limited=self._limit.refused,
         )
 
 
@@ -109,7 +123,8 @@ def build_app(
     openapi.describe(routes)
     app = web.Application(client_max_size=settings.max_body_bytes)
     app.on_response_prepare.append(_name_server)
-    door = _Door(app, origins, counts)
+    limit = AddressLimit(settings.max_requests_per_address_s)
+    door = _Door(app, origins, proxies, counts, limit)
     for route in routes:
         handler = door.guarded(route.handler, media=route.media)
         app.router.add_route(route.method, route.path, handler)
@@ -119,7 +134,7 @@ def build_app(
             app.router.add_route("OPTIONS", route.path, door.guarded(delivery.preflight, media=True))
     # Last: what no row above takes. Without it aiohttp would answer 404 and 405 in its own words.
     app.router.add_route("*", "/{rest:.*}", door.guarded(door.nothing_here, media=False))
-    return WebApp(app, routes, traffic=traffic, counts=counts, hook=hook)
+    return WebApp(app, routes, traffic=traffic, counts=counts, hook=hook, limit=limit)
 
 
 def describe() -> dict[str, Any]:
@@ -152,18 +167,29 @@ async def _name_server(request: web.Request, response: web.StreamResponse) -> No
 class _Door:
     """What every request passes: host and target checks in front, problems made answers behind."""
 
-    def __init__(self, app: web.Application, origins: MediaOrigins, counts: Counter[int]) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        origins: MediaOrigins,
+        proxies: Proxies,
+        counts: Counter[int],
+        limit: AddressLimit,
+    ) -> None:
         self._app = app
         self._origins = origins
+        self._proxies = proxies
         self._counts = counts
+        self._limit = limit
 
     def guarded(self, handler: Handler, *, media: bool) -> Handler:
         """``handler`` with every way out made an answer, and counted."""
-        counts = self._counts
+        counts, limited = self._counts, self._limit.is_on
 
         async def answer(request: web.Request) -> web.StreamResponse:
             try:
                 check_host(request)
+                if limited:
+                    self._check_rate(request)
                 response = await handler(request)
             except ConnectionError:
                 # The client went away while it was being answered; aiohttp knows what to do.
@@ -177,6 +203,17 @@ class _Door:
             return response
 
         return answer
+
+    def _check_rate(self, request: web.Request) -> None:
+        """Raises 429."""
+        address = self._proxies.client_address(request)
+        wait_s = self._limit.take(address, time.monotonic())
+        if wait_s <= 0:
+            return
+        if self._limit.should_tell(address):
+            log.warning("%s asks more often than http.max_requests_per_address_s allows: 429", address)
+        detail = "This address asks more often than this server allows."
+        raise Problem(429, "too_many_requests", detail, retry_after_s=math.ceil(wait_s))
 
     async def nothing_here(self, request: web.Request) -> web.StreamResponse:
         """404, or 405 where another method has a row."""

@@ -90,7 +90,11 @@ def test_doors() -> None:
     metrics.watch_rtmp(lambda: ServerStatistics((), 5, 1, 2, 3))
     metrics.watch_web(
         lambda: WebStatistics(
-            {"2xx": 7, "4xx": 1}, playlist_bytes=10, media_bytes=20, hook=HookStatistics(3, 2, 1)
+            {"2xx": 7, "4xx": 1},
+            playlist_bytes=10,
+            media_bytes=20,
+            hook=HookStatistics(3, 2, 1),
+            rate_limited=6,
         ),
         lambda: ListenerStatistics(connections=4, unsent_bytes=9, stalled_closed=1, refused=0),
     )
