@@ -25,6 +25,7 @@ from mediaserver.access import Access, open_access
 from mediaserver.access.secret_file import SecretFileError
 from mediaserver.live.records import StreamRecords
 from mediaserver.live.registry import StreamRegistry
+from mediaserver.live.relays import RelayGrants
 from mediaserver.logs import Redaction
 from mediaserver.metrics import Metrics
 from mediaserver.settings import Config, RtmpSettings
@@ -33,6 +34,7 @@ from mediaserver.state.sqlite import FILE_NAME, open_sqlite_records
 from mediaserver.web.app import build_app
 from mediaserver.web.health import Check
 from mediaserver.web.listener import Listener
+from transcoder.slates import SlateMaker
 from transcoder.stills import StillMaker
 from transcoder.supervisor import LiveWorker
 
@@ -113,12 +115,16 @@ async def _start(config: Config, redaction: Redaction, stack: AsyncExitStack, dr
 
     stills = StillMaker()
     stack.push_async_callback(stills.close)
+    slates = SlateMaker()
+    stack.push_async_callback(slates.close)
     registry = StreamRegistry(
         StreamRecords(records),
         config.live,
         open_publish=config.access.open_publish,
         make_worker=LiveWorker,
         make_still=stills.still,
+        slates=slates,
+        relays=RelayGrants(records, config.rtmp.relay_addresses),
     )
     # Closed after the streams have ended, so that their last parts and answers still go out.
     http = await stack.enter_async_context(AsyncExitStack())
@@ -136,6 +142,7 @@ async def _start(config: Config, redaction: Redaction, stack: AsyncExitStack, dr
         rtmp_port=rtmp_port,
         checks=_checks(draining, records, data_path),
         exposition=metrics.expose,
+        relay_addresses=config.rtmp.relay_addresses,
     )
     listener = Listener(web.app, config.http, shutdown_timeout_s=ANSWERS_S)
     metrics.watch_streams(registry.all)

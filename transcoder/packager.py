@@ -31,8 +31,7 @@ class Packager:
     ``leader`` is the source track that the cutter watches. Source units come in through
     :meth:`push_source`, which answers the cuts that they made known; the worker's units through
     :meth:`push_rendition`. ``passthrough`` names the rendition of a source track; ``followers`` the windows
-    that get what a rendition gets; ``stand_ins`` what goes into windows for which the source has nothing.
-    A window that none of them names is filled with gaps.
+    that get what a rendition gets.
     """
 
     def __init__(
@@ -209,4 +208,5 @@ class StandInPackager:
 
     def finish(self, now_s: float) -> None:
         """Somebody publishes again, or the stream is over."""
+        self.published_s = max(self.published_s, self._set.stand_ins_end_s)
         self._set.finish(self.published_s, now_s)

@@ -83,6 +83,11 @@ class RenditionSet:
         for text in self._texts:
             text.cut_at(time_s, now_s, discontinuity=discontinuity)
 
+    @property
+    def stand_ins_end_s(self) -> float:
+        """Where the longest of the stand-ins' newest units ends; 0 without any."""
+        return max((feed.next_s for feed in self._feeds.values()), default=0.0)
+
     def advance(self, to_s: float, now_s: float) -> None:
         """The publication has come to ``to_s``: what follows it by itself goes on as far."""
         for name, feed in self._feeds.items():

@@ -13,6 +13,7 @@ from transcoder.child import Child
 from transcoder.framing import FramingError
 from transcoder.ladder import Rendition
 from transcoder.media import VIDEO_TIMESCALE, AccessUnit, Codec, Kind, Track
+from transcoder.standin import StandIn
 from transcoder.stills import StillFailed
 
 __all__ = ["SlateMaker", "SlateStatistics", "StandIn", "StillFailed"]
@@ -23,17 +24,6 @@ IDLE_S: Final = 600.0
 PICTURES_LIMIT: Final = 1_000
 """Of one loop."""
 LOOPS_LIMIT_BYTES: Final = 16 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class StandIn:
-    """What a rendition is filled with while its source is away."""
-
-    track: Track
-    units: tuple[AccessUnit, ...]
-    """One loop: the first is a sync unit with pts = dts = 0."""
-    loop_ticks: int
-    """When the loop begins again, in the track's timescale."""
 
 
 @dataclass(frozen=True, slots=True)

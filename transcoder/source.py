@@ -65,7 +65,9 @@ class SourceProbe:
             return None
         if video and pictures < 2 and elapsed_s < SLOW_SETTLE_S:
             return None
-        tracks = {track.track_id: track for track in (video, audio) if track is not None}
+        tracks = {
+            track_id: track for track_id, track in sorted(self._tracks.items()) if track_id in self._dts_s
+        }
         if not tracks:
             return None
         first = min((self._first[track_id] for track_id in tracks), key=lambda unit: unit.dts_s)

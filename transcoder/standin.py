@@ -40,6 +40,11 @@ class StandInFeed:
         if self.track.kind is Kind.VIDEO:
             self._cuts.append(round(time_s * self.track.timescale))
 
+    @property
+    def next_s(self) -> float:
+        """Where the next unit begins, if no cut comes before."""
+        return self._ticks / self.track.timescale
+
     def until(self, time_s: float) -> Iterator[AccessUnit]:
         """The units that begin before ``time_s`` and have not been given yet."""
         end = round(time_s * self.track.timescale)

@@ -11,17 +11,22 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from ingest.publication import Item, Publication, TrackUpdate, UnitQueue
+from ingest.publication import Item, Publication, PublicationEnd, TrackUpdate, UnitQueue
+from mediaserver.live.run import WindowPlan
 from mediaserver.live.transcoding import Transcoding, WorkerFactory
 from transcoder.cutter import GridCutter, LongGop, SyncCutter
-from transcoder.ladder import Ladder, LadderError, plan
-from transcoder.manifests.window import MediaWindow
+from transcoder.ladder import Ladder, LadderError, Rendition, plan
 from transcoder.media import AccessUnit, Kind, Track
 from transcoder.packager import Packager, PackagerConfig
 from transcoder.source import SourceProbe, SourceProfile
+from transcoder.standin import StandIn
 from transcoder.supervisor import Cut, LiveJob
 
 log = logging.getLogger(__name__)
+
+SILENCE_S = 2.5
+"""A publisher that sends nothing for so long is treated as one that has left, until it sends again: what
+players hold lasts for about a second, and a stalled network mostly comes back before this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,24 @@ class BroadcastConfig:
 class Stage(Protocol):
     """What a broadcast needs of the stream that it is on: somewhere to put its media."""
 
-    def open_windows(self, ladder: Ladder, profile: SourceProfile) -> Mapping[str, MediaWindow]:
-        """The windows of the ladder's renditions, made or taken up again; others are given up."""
+    def open_windows(self, ladder: Ladder, profile: SourceProfile) -> WindowPlan:
+        """The windows of the run, for the ladder's renditions and for those that it has no more."""
+
+    def missing(self, ladder: Ladder) -> Sequence[Rendition]:
+        """Renditions of the run that are of a kind for which the ladder has nothing."""
+
+    async def stand_ins(self, missing: Sequence[Rendition]) -> Mapping[str, StandIn]:
+        """What goes into their windows; may lack some of them."""
 
     def packager_config(self, profile: SourceProfile) -> PackagerConfig:
-        """Where on the stream's timeline the publication stands. The same for all of its life."""
+        """Where on the stream's timeline the publication stands. The same until the next interruption."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether there are viewers to be kept while the publisher is silent."""
+
+    def interrupt(self) -> None:
+        """The publisher is silent: the windows go on without it until they are opened again."""
 
     def changed(self) -> None:
         """Windows may have changed: wake who waits for them."""
@@ -51,7 +69,9 @@ class _Verdict(Enum):
     LONG_GOP = "long_gop"
     """The source cannot be passed through any longer."""
     NEW_TRACK = "new_track"
-    """A kind of track has begun that was not there when the ladder was planned."""
+    """A track has begun that was not there when the ladder was planned."""
+    SILENT = "silent"
+    """The publisher is there, and nothing comes."""
 
 
 class Broadcast:
@@ -75,32 +95,44 @@ class Broadcast:
         self._config = config
         self._make_worker = make_worker
         self._take_still = take_still
+        self._new_from_s = 0.0
+        """What is older on the publication's timeline has nothing to do here any more."""
         self._still_due_s = 0.0
         self._still: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Until the publication ends. What the publisher sent wrong ends the publication, not us."""
         long_gop = False
+        subscription = self.publication.subscribe()
         try:
-            while (verdict := await self._run_once(long_gop=long_gop)) is not _Verdict.ENDED:
+            backlog: list[Item] | None = []
+            while backlog is not None:
+                verdict = await self._run_once(subscription, backlog, long_gop=long_gop)
+                if verdict is _Verdict.ENDED:
+                    return
                 long_gop = long_gop or verdict is _Verdict.LONG_GOP
+                # The units since the last sync point come once more, unless they are of another time.
+                subscription.close()
+                subscription = self.publication.subscribe()
+                backlog = await self._sit_out_silence(subscription) if verdict is _Verdict.SILENT else []
         except LadderError as refusal:
             self.publication.kick(str(refusal))
         finally:
+            subscription.close()
             if self._still is not None:
                 self._still.cancel()
                 await asyncio.gather(self._still, return_exceptions=True)
 
-    async def _run_once(self, *, long_gop: bool) -> _Verdict:
-        subscription = self.publication.subscribe()
+    async def _run_once(
+        self, subscription: UnitQueue[Item], backlog: list[Item], *, long_gop: bool
+    ) -> _Verdict:
         try:
-            backlog: list[Item] = []
             profile = await _probe(subscription, backlog)
             if profile is None:
                 return _Verdict.ENDED
             ladder = plan(profile.tracks, self._config.ladder, long_gop=long_gop)
             log.info("stream %s: %s", self.publication.request.stream, _in_words(ladder))
-            packager = self._make_packager(ladder, profile)
+            packager = await self._make_packager(ladder, profile)
             self.profile, self.ladder, self.packager = profile, ladder, packager
             async with AsyncExitStack() as stack:
                 if ladder.needs_worker:
@@ -115,10 +147,30 @@ class Broadcast:
             return verdict
         finally:
             self.transcoding = None
-            subscription.close()
 
-    def _make_packager(self, ladder: Ladder, profile: SourceProfile) -> Packager:
-        windows = self._stage.open_windows(ladder, profile)
+    async def _sit_out_silence(self, subscription: UnitQueue[Item]) -> list[Item] | None:
+        """What comes first after a silence, with the tracks' formats; None: the publisher has left."""
+        formats: dict[int, Item] = {}
+        while (item := subscription.take()) is not None:
+            if isinstance(item, TrackUpdate):
+                formats[item.track.track_id] = item
+            elif isinstance(item, PublicationEnd):
+                return None
+        self._stage.interrupt()
+        async for item in subscription:
+            if isinstance(item, TrackUpdate):
+                formats[item.track.track_id] = item
+            elif isinstance(item, AccessUnit):
+                log.info("stream %s: the publisher sends again", self.publication.request.stream)
+                self._new_from_s = item.pts_s
+                return [*formats.values(), item]
+        return None
+
+    async def _make_packager(self, ladder: Ladder, profile: SourceProfile) -> Packager:
+        missing = self._stage.missing(ladder)
+        stand_ins = await self._stage.stand_ins(missing) if missing else {}
+        now_s = time.monotonic()
+        opened = self._stage.open_windows(ladder, profile)
         config = self._stage.packager_config(profile)
         passthrough = {
             rendition.source_track_id: rendition.name
@@ -127,17 +179,29 @@ class Broadcast:
         }
         leader = profile.leader
         follows_source = leader.kind is Kind.VIDEO and leader.track_id in passthrough
-        published_s = self.packager.published_s if self.packager else 0.0
+        not_before_s = max(self._new_from_s, self.packager.published_s if self.packager else 0.0)
         cutter = (
             SyncCutter(
                 target_s=config.segment_target_s,
                 max_segment_s=config.max_segment_s,
-                not_before_s=published_s,
+                not_before_s=not_before_s,
             )
             if follows_source
-            else GridCutter(target_s=config.segment_target_s, not_before_s=published_s)
+            else GridCutter(target_s=config.segment_target_s, not_before_s=not_before_s)
         )
-        return Packager(config, cutter, leader=leader, windows=windows, passthrough=passthrough)
+        packager = Packager(
+            config,
+            cutter,
+            leader=leader,
+            windows=opened.windows,
+            passthrough=passthrough,
+            followers=opened.followers,
+        )
+        for rendition in missing:
+            packager.withhold(rendition.name, now_s)
+            if (stand_in := stand_ins.get(rendition.name)) is not None:
+                packager.stand_in(rendition.name, stand_in, max(not_before_s, profile.first_dts_s), now_s)
+        return packager
 
     def _make_transcoding(self, ladder: Ladder, profile: SourceProfile) -> Transcoding:
         if self.packager is None:
@@ -162,14 +226,27 @@ class Broadcast:
     ) -> _Verdict:
         for item in backlog:
             self._take(packager, profile, item)
-        async for item in subscription:
-            if isinstance(item, AccessUnit) and _is_new(item, profile):
-                log.info("stream %s: %s has begun", self.publication.request.stream, item.codec.kind)
+        while not isinstance(new := await self._next(subscription), PublicationEnd):
+            if new is None:
+                return _Verdict.SILENT
+            if isinstance(new, AccessUnit) and new.track_id not in profile.tracks:
+                log.info("stream %s: another %s has begun", self.publication.request.stream, new.codec.kind)
                 return _Verdict.NEW_TRACK
-            self._take(packager, profile, item)
+            self._take(packager, profile, new)
             if packager.long_gop is not None:
                 return self._give_up_passthrough(packager.long_gop)
         return _Verdict.ENDED
+
+    async def _next(self, subscription: UnitQueue[Item]) -> Item | None:
+        """The next item; None where the publisher has been silent while the stream is live."""
+        while True:
+            try:
+                async with asyncio.timeout(SILENCE_S):
+                    return await anext(subscription)
+            except TimeoutError:
+                if self._stage.is_live:
+                    log.info("stream %s: the publisher is silent", self.publication.request.stream)
+                    return None
 
     def _give_up_passthrough(self, long_gop: LongGop) -> _Verdict:
         elapsed_s = long_gop.elapsed_s
@@ -219,23 +296,25 @@ class Broadcast:
             self._still = asyncio.create_task(self._take_still(track, unit))
 
 
-def _is_new(unit: AccessUnit, profile: SourceProfile) -> bool:
-    """Whether the unit is of a kind that the profile has not; further tracks of a kind are left alone."""
-    return all(track.kind is not unit.codec.kind for track in profile.tracks.values())
-
-
 async def _probe(subscription: UnitQueue[Item], backlog: list[Item]) -> SourceProfile | None:
-    """Read into ``backlog`` until the source is known; None when it ended before."""
+    """Read on into ``backlog`` until the source is known; None when it ended before."""
     probe = SourceProbe()
-    async for item in subscription:
+    for item in backlog:
+        _show(probe, item)
+    while (profile := probe.profile()) is None:
+        item = await anext(subscription)
+        if isinstance(item, PublicationEnd):
+            return None
         backlog.append(item)
-        if isinstance(item, TrackUpdate):
-            probe.set_track(item.track)
-        elif isinstance(item, AccessUnit):
-            probe.see(item)
-            if (profile := probe.profile()) is not None:
-                return profile
-    return None
+        _show(probe, item)
+    return profile
+
+
+def _show(probe: SourceProbe, item: Item) -> None:
+    if isinstance(item, TrackUpdate):
+        probe.set_track(item.track)
+    elif isinstance(item, AccessUnit):
+        probe.see(item)
 
 
 def _in_words(ladder: Ladder) -> str:

@@ -20,7 +20,7 @@ ENCODER_PEAK = 1.15
 
 def multivariant_text(outputs: Sequence[RenditionOutput], frame_rates: dict[str, Fraction]) -> str | None:
     """The playlist's text, or None while nothing can be played."""
-    ready = [output for output in outputs if output.track is not None and output.window.is_playable]
+    ready = [output for output in outputs if output.listed and output.track and output.window.is_playable]
     video = [output for output in ready if output.rendition.kind is Kind.VIDEO]
     audio = [output for output in ready if output.rendition.kind is Kind.AUDIO]
     if not video:

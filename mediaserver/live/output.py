@@ -37,6 +37,8 @@ class RenditionOutput:
         self.window = window
         self.track: Track | None = None
         """As packaged now; None before the first init."""
+        self.listed = True
+        """In the multivariant playlist: False for an earlier name that only gets what another one gets."""
         self.waiting = 0
         self._given_up = False
         self._stopping = False

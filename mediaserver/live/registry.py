@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import math
 import re
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 from ingest.publication import Publication, PublishRefused, PublishRequest, Refusal
+from mediaserver.access.keys import hash_key
 from mediaserver.live.records import StreamChanges, StreamRecord, StreamRecords
-from mediaserver.live.stream import LiveStream, Still
+from mediaserver.live.relays import RelayGrants, same_peer
+from mediaserver.live.stream import LiveStream, Slates, Still
 from mediaserver.live.transcoding import WorkerFactory
 from mediaserver.settings import LiveSettings
 from mediaserver.state.records import RecordsError
@@ -41,12 +46,16 @@ class StreamRegistry:
         open_publish: bool,
         make_worker: WorkerFactory,
         make_still: Still,
+        slates: Slates | None = None,
+        relays: RelayGrants | None = None,
     ) -> None:
         self._records = records
+        self._relays = relays
         self._settings = settings
         self._open_publish = open_publish
         self._make_worker = make_worker
         self._make_still = make_still
+        self._slates = slates
         self._streams: dict[str, LiveStream] = {}
         self._thrown_out_until_s: dict[str, float] = {}
         self._on_air: set[asyncio.Task[None]] = set()
@@ -122,29 +131,16 @@ class StreamRegistry:
 
     async def publish(self, request: PublishRequest) -> Publication:
         """See :class:`ingest.publication.Authorizer`."""
-        name = request.stream
-        if self._draining:
-            raise PublishRefused(Refusal.DRAINING, "the server is stopping")
-        if NAME.match(name) is None:
-            raise PublishRefused(
-                Refusal.BAD_NAME, "a stream name is 1 to 64 letters, digits, hyphens and underscores"
-            )
-        try:
-            await self._check_key(request)
-        except RecordsError as error:
-            log.error("stream %s: its key cannot be checked: %s", name, error)
-            raise PublishRefused(Refusal.OVERLOADED, "keys cannot be checked at the moment") from error
+        await self._check(request)
         # From here to the end nothing is awaited: two publishers cannot both find the stream free.
-        if time.monotonic() < self._thrown_out_until_s.get(name, -math.inf):
-            raise PublishRefused(Refusal.THROWN_OUT, "thrown out: use a new key or wait a minute")
+        name = request.stream
         stream = self._streams.get(name)
         if stream is None:
             if not self._open_publish:
                 raise _wrong_key()
             self._forget_unrecorded()
             stream = self._streams[name] = self._make_stream(name, None)
-        if stream.publication is not None and not stream.publication.ended:
-            raise PublishRefused(Refusal.BUSY, "another publisher is on this stream")
+        self._make_room(stream)
         publication = Publication(secrets.token_hex(4), request)
         stream.publication = publication
         task = asyncio.create_task(self._carry(stream, publication))
@@ -159,11 +155,72 @@ class StreamRegistry:
         )
         return publication
 
+    def _make_room(self, stream: LiveStream) -> None:
+        """End a publication that is in the way, where it may be ended. Raises :class:`PublishRefused`."""
+        on_air = stream.publication
+        if on_air is None or on_air.ended:
+            return
+        # An encoder whose connection broke comes back long before the broken connection is noticed.
+        if not (self._allows_takeover(stream) or stream.is_silent):
+            raise PublishRefused(Refusal.BUSY, "another publisher is on this stream")
+        log.info("stream %s: publication %s is replaced", stream.name, on_air.publication_id)
+        on_air.kick("another publisher has taken over")
+
+    def _allows_takeover(self, stream: LiveStream) -> bool:
+        if stream.record is not None and stream.record.takeover is not None:
+            return stream.record.takeover
+        return self._settings.takeover
+
+    async def allow_relay(self, request: PublishRequest, client: str) -> None:
+        """A relay, ``request.address``, asks whether its ``client`` may publish. If so, the relay may push
+        the stream on to us without the key, which it cannot hand on. Raises :class:`PublishRefused`.
+        """
+        # Never None: who shows the relay no key must not come in by what another of its clients was granted.
+        request = dataclasses.replace(request, key=request.key or "")
+        await self._check(request)
+        stream = self._streams.get(request.stream)
+        if stream is not None and not self._has_room(stream, request.address):
+            raise PublishRefused(Refusal.BUSY, "another publisher is on this stream")
+        if self._relays is not None and request.key:
+            with _answering(request):
+                await self._relays.grant(request.stream, request.address, client, hash_key(request.key))
+
+    def _has_room(self, stream: LiveStream, relay: str) -> bool:
+        """Whether a push of the relay will be taken. Its own last one may not be noticed as gone yet."""
+        on_air = stream.publication
+        if on_air is None or on_air.ended or same_peer(on_air.request.address, relay):
+            return True
+        return self._allows_takeover(stream) or stream.is_silent
+
+    async def end_relay(self, request: PublishRequest, client: str) -> None:
+        """The relay's client has left. Raises :class:`PublishRefused` where that cannot be kept."""
+        if self._relays is not None:
+            with _answering(request):
+                await self._relays.revoke(request.stream, request.address, client)
+
+    async def _check(self, request: PublishRequest) -> None:
+        """What can be told without looking at who is on air."""
+        if self._draining:
+            raise PublishRefused(Refusal.DRAINING, "the server is stopping")
+        if NAME.match(request.stream) is None:
+            raise PublishRefused(
+                Refusal.BAD_NAME, "a stream name is 1 to 64 letters, digits, hyphens and underscores"
+            )
+        with _answering(request):
+            await self._check_key(request)
+        if time.monotonic() < self._thrown_out_until_s.get(request.stream, -math.inf):
+            raise PublishRefused(Refusal.THROWN_OUT, "thrown out: use a new key or wait a minute")
+
     async def _check_key(self, request: PublishRequest) -> None:
         # Asked whether the stream exists or not, so that not even the time that it takes tells.
         if await self._records.verify_key(request.stream, request.key or ""):
             return
-        if not self._open_publish or await self._records.get(request.stream) is not None:
+        record = await self._records.get(request.stream)
+        if record is None and self._open_publish:
+            return
+        if record is None or request.key is not None or self._relays is None:
+            raise _wrong_key()
+        if not await self._relays.holds(request.stream, request.address, record.key_hash):
             raise _wrong_key()
 
     async def _carry(self, stream: LiveStream, publication: Publication) -> None:
@@ -192,6 +249,7 @@ class StreamRegistry:
             record=record,
             make_worker=self._make_worker,
             make_still=self._make_still,
+            slates=self._slates,
             checkpoint=_resumed(record),
         )
 
@@ -202,6 +260,16 @@ class StreamRegistry:
                 del self._streams[name]
         if sum(stream.record is None for stream in self._streams.values()) >= MAX_UNRECORDED:
             raise PublishRefused(Refusal.OVERLOADED, "too many streams without a record are on air")
+
+
+@contextmanager
+def _answering(request: PublishRequest) -> Iterator[None]:
+    """Records that do not answer are no fault of who asks."""
+    try:
+        yield
+    except RecordsError as error:
+        log.error("stream %s: its key cannot be checked: %s", request.stream, error)
+        raise PublishRefused(Refusal.OVERLOADED, "keys cannot be checked at the moment") from error
 
 
 def _wrong_key() -> PublishRefused:

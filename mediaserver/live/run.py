@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 from mediaserver.live.output import RenditionOutput
@@ -16,12 +17,22 @@ from transcoder.manifests.config import WindowConfig
 from transcoder.manifests.hls import Report
 from transcoder.manifests.window import MediaWindow, WindowCheckpoint
 from transcoder.media import Kind
-from transcoder.packager import PackagerConfig
+from transcoder.packager import PackagerConfig, RenditionPackager, StandInPackager
 from transcoder.source import SourceProfile
 
 PASSTHROUGH_GOP_S = 4
 """A source whose sync points are at most this far apart is passed through."""
 AAC_FRAME_SAMPLES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class WindowPlan:
+    """Where the renditions of a publication go, so that no playlist of the run is left without media."""
+
+    windows: Mapping[str, MediaWindow]
+    """All of the run, by name."""
+    followers: Mapping[str, tuple[str, ...]]
+    """Renditions that the publication has, each with earlier names that get the same from now on."""
 
 
 class StreamRun:
@@ -51,10 +62,9 @@ class StreamRun:
         self._settings = settings
         self._epoch = secrets.token_hex(4)
         self._checkpoint = checkpoint
-        self._gap_s = 0.0
 
-    def open_windows(self, ladder: Ladder, profile: SourceProfile, now_s: float) -> Mapping[str, MediaWindow]:
-        """Windows of the ladder's renditions, made or taken up again; others are given up."""
+    def open_windows(self, ladder: Ladder, profile: SourceProfile, now_s: float) -> WindowPlan:
+        """Windows of the ladder's renditions, made or taken up again. No name of the run ever vanishes."""
         checkpoint = self.checkpoint()
         previous, self.outputs = self.outputs, {}
         for rendition in ladder.renditions:
@@ -62,15 +72,32 @@ class StreamRun:
             if output is None:
                 window = self._make_window(rendition, checkpoint)
                 output = RenditionOutput(rendition, window, self._reports_for(rendition.name))
-            elif output.window.is_playable:
-                output.rendition = rendition
-                output.window.end_segment(now_s)
-                output.window.discontinuity()
+            else:
+                _break(output.window, now_s)
+            output.rendition = rendition
+            output.listed = True
             self.outputs[rendition.name] = output
-        for given_up in previous.values():
-            given_up.give_up()
+        followers: dict[str, tuple[str, ...]] = {}
+        for name, output in previous.items():
+            _break(output.window, now_s)
+            self.outputs[name] = output
+            nearest = _nearest(output.rendition, ladder)
+            output.listed = nearest is None
+            if nearest is not None:
+                followers[nearest.name] = (*followers.get(nearest.name, ()), name)
         self.frame_rates = _frame_rates(ladder, profile)
-        return {name: output.window for name, output in self.outputs.items()}
+        return WindowPlan(self._windows(), followers)
+
+    def missing(self, ladder: Ladder) -> list[Rendition]:
+        """Renditions of a kind for which the ladder has nothing: something must stand in for them."""
+        kinds = {rendition.kind for rendition in ladder.renditions}
+        return [output.rendition for output in self.outputs.values() if output.rendition.kind not in kinds]
+
+    def stand_in_packager(self, now_s: float) -> StandInPackager:
+        """What goes on with the windows from where they are, while nobody publishes."""
+        for output in self.outputs.values():
+            output.window.end_segment(now_s)
+        return StandInPackager(self.packager_config(0.0), self._windows(), self.timeline.end_s, now_s)
 
     def packager_config(self, offset_s: float) -> PackagerConfig:
         """For a publication whose times lie ``offset_s`` before those of the run's timeline."""
@@ -91,26 +118,10 @@ class StreamRun:
             max(each.next_msn for each in made), max(each.discontinuity_sequence for each in made)
         )
 
-    def gap_due_in_s(self, now_s: float) -> float:
-        """Seconds until the next gap part must be there, while nobody publishes."""
-        return self.timeline.end_s + self.config.part_target_s - self.timeline.at(now_s)
-
-    def add_gap_part(self, now_s: float) -> None:
-        """Time goes on without media, in all renditions: players keep asking, the windows slide."""
-        part_s = self.config.part_target_s
-        self._gap_s += part_s
-        ends_segment = self._gap_s >= self._settings.segment_target_s
-        for output in self.outputs.values():
-            output.window.add_gap_part(
-                duration_s=part_s,
-                now_s=now_s,
-                program_time_s=self.timeline.program_time_s(self.timeline.end_s),
-            )
-            if ends_segment:
-                output.window.end_segment(now_s)
-            output.notify()
-        self._gap_s = 0.0 if ends_segment else self._gap_s
-        self.timeline.end_s += part_s
+    def note_tracks(self, packagers: Mapping[str, RenditionPackager]) -> None:
+        """The renditions' formats as they are packaged now."""
+        for name, packager in packagers.items():
+            self.outputs[name].track = packager.track or self.outputs[name].track
 
     def end(self) -> None:
         """EXT-X-ENDLIST everywhere."""
@@ -122,6 +133,9 @@ class StreamRun:
     def linger_s(self) -> float:
         """How long the ended playlists and their media stay fetchable."""
         return max((output.window.linger_s for output in self.outputs.values()), default=0.0)
+
+    def _windows(self) -> dict[str, MediaWindow]:
+        return {name: output.window for name, output in self.outputs.items()}
 
     def _make_window(self, rendition: Rendition, checkpoint: WindowCheckpoint | None) -> MediaWindow:
         content_type = "video/mp4" if rendition.kind is Kind.VIDEO else "audio/mp4"
@@ -138,6 +152,22 @@ class StreamRun:
             ]
 
         return reports
+
+
+def _break(window: MediaWindow, now_s: float) -> None:
+    """Another publication goes on here: what it sends has nothing to do with what was there."""
+    if window.is_playable:
+        window.end_segment(now_s)
+        window.discontinuity()
+
+
+def _nearest(rendition: Rendition, ladder: Ladder) -> Rendition | None:
+    """What viewers of an earlier rendition get instead: the best of the ladder that is not above it."""
+    if rendition.kind is Kind.AUDIO:
+        return next(iter(ladder.audio), None)
+    side = min(rendition.width, rendition.height)
+    not_above = [each for each in ladder.video if min(each.width, each.height) <= side]
+    return next(iter(not_above), ladder.video[-1] if ladder.video else None)
 
 
 def _window_config(settings: LiveSettings, ladder: Ladder, profile: SourceProfile) -> WindowConfig:

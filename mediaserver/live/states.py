@@ -26,7 +26,13 @@ class StreamEvent(StrEnum):
     PUBLISHED = "published"
     PLAYABLE = "playable"
     """The first part of every rendition that will be listed is there."""
+    SILENT = "silent"
+    """The publisher is there and sends nothing."""
+    RESUMED = "resumed"
+    """Media comes again: of the publisher that was silent, or of the one that has returned."""
     PUBLISHER_LEFT = "publisher_left"
+    RESTORED = "restored"
+    """This process found what the one before it had on air."""
     GRACE_OVER = "grace_over"
 
 
@@ -43,8 +49,12 @@ TRANSITIONS: Mapping[tuple[StreamState, StreamEvent], StreamState] = MappingProx
         # It left before anything could be played: there is nothing to hold open for viewers.
         (S.STARTING, E.PUBLISHER_LEFT): S.OFFLINE,
         (S.LIVE, E.PUBLISHER_LEFT): S.INTERRUPTED,
-        # Returned: live at once, because the playlists never stopped being playable.
-        (S.INTERRUPTED, E.PUBLISHED): S.LIVE,
+        (S.LIVE, E.SILENT): S.INTERRUPTED,
+        # Live at once, because the playlists never stopped being playable.
+        (S.INTERRUPTED, E.RESUMED): S.LIVE,
+        # It came back and left before any of its media could be used, or was silent before it left.
+        (S.INTERRUPTED, E.PUBLISHER_LEFT): S.INTERRUPTED,
+        (S.OFFLINE, E.RESTORED): S.INTERRUPTED,
         (S.INTERRUPTED, E.GRACE_OVER): S.ENDED,
         (S.ENDED, E.PUBLISHED): S.STARTING,
     }

@@ -8,24 +8,27 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ingest.publication import Publication
 from mediaserver.live.broadcast import Broadcast, BroadcastConfig
+from mediaserver.live.interlude import Interlude
 from mediaserver.live.multivariant import multivariant_text
 from mediaserver.live.output import PlaylistRefused, RenditionOutput
 from mediaserver.live.rate import RateMeter
 from mediaserver.live.records import StreamRecord
-from mediaserver.live.run import StreamRun
+from mediaserver.live.run import StreamRun, WindowPlan
 from mediaserver.live.states import StreamEvent, StreamState, advance
 from mediaserver.live.transcoding import WorkerFactory
 from mediaserver.live.viewers import Viewers
 from mediaserver.settings import LiveSettings
-from transcoder.ladder import Ladder
+from transcoder.ladder import Ladder, Rendition
 from transcoder.manifests.rendered import RenderedPlaylist
-from transcoder.manifests.window import Media, MediaWindow, WindowCheckpoint
+from transcoder.manifests.window import Media, WindowCheckpoint
 from transcoder.media import AccessUnit, Track
 from transcoder.packager import PackagerConfig
 from transcoder.source import SourceProfile
+from transcoder.standin import StandIn
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,20 @@ VIEWER_TIMEOUT_S = 15.0
 """A player asks for a playlist at least every target duration or two."""
 
 Still = Callable[[Track, AccessUnit], Awaitable[bytes]]
+
+
+class Slates(Protocol):
+    """Makes what stands in for a publisher who is away."""
+
+    async def make(
+        self,
+        poster: bytes | None,
+        notice: str,
+        renditions: Sequence[Rendition],
+        *,
+        picture_s: float,
+        loop_s: float,
+    ) -> Mapping[str, StandIn]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +78,7 @@ class LiveStream:
         *,
         make_worker: WorkerFactory,
         make_still: Still,
+        slates: Slates | None = None,
         record: StreamRecord | None = None,
         checkpoint: WindowCheckpoint | None = None,
     ) -> None:
@@ -77,6 +95,8 @@ class LiveStream:
         self._settings = settings
         self._make_worker = make_worker
         self._make_still = make_still
+        self._slates = slates
+        self._stand_ins: dict[str, StandIn] = {}
         self._checkpoint = checkpoint
         self._broadcast: Broadcast | None = None
         self._run: StreamRun | None = None
@@ -88,6 +108,7 @@ class LiveStream:
         self._on_air = asyncio.Lock()
         self._closed = False
         self._aftermath: asyncio.Task[None] | None = None
+        self._interlude: Interlude | None = None
         self._input = RateMeter()
         self._input_bytes_seen = 0
 
@@ -172,8 +193,8 @@ class LiveStream:
                 self.publication = None
                 return
             await self._stop_aftermath()
-            self._enter(StreamEvent.PUBLISHED)
-            if self.state is StreamState.STARTING:
+            if self.state is not StreamState.INTERRUPTED:
+                self._enter(StreamEvent.PUBLISHED)
                 self._forget_run()
             self._offset_s = None
             self._input_bytes_seen = 0
@@ -204,11 +225,55 @@ class LiveStream:
             self.publication.kick(reason)
         async with self._on_air:
             await self._stop_aftermath()
+            self._stop_interlude()
         for output in self.renditions:
             output.stop()
 
-    def open_windows(self, ladder: Ladder, profile: SourceProfile) -> Mapping[str, MediaWindow]:
+    @property
+    def is_live(self) -> bool:
         """See :class:`mediaserver.live.broadcast.Stage`."""
+        return self.state is StreamState.LIVE
+
+    @property
+    def is_silent(self) -> bool:
+        """Nothing has come from the publisher who is there for a while."""
+        return self.publication is not None and self.state is StreamState.INTERRUPTED
+
+    def interrupt(self) -> None:
+        """See :class:`mediaserver.live.broadcast.Stage`."""
+        self._enter(StreamEvent.SILENT)
+        self._begin_interlude()
+        self._offset_s = None
+
+    def missing(self, ladder: Ladder) -> Sequence[Rendition]:
+        """See :class:`mediaserver.live.broadcast.Stage`."""
+        return self._run.missing(ladder) if self._run else ()
+
+    async def stand_ins(self, missing: Sequence[Rendition]) -> Mapping[str, StandIn]:
+        """See :class:`mediaserver.live.broadcast.Stage`."""
+        unmade = [rendition for rendition in missing if rendition.name not in self._stand_ins]
+        if unmade and self._run is not None and self._slates is not None and self._settings.slate:
+            try:
+                self._stand_ins |= await self._slates.make(
+                    self.poster,
+                    self._settings.slate_text,
+                    unmade,
+                    picture_s=self._run.config.part_target_s,
+                    loop_s=self._settings.segment_target_s,
+                )
+            except Exception as failure:
+                log.warning("stream %s: no slate, but gaps: %s", self.name, failure)
+        return {
+            rendition.name: self._stand_ins[rendition.name]
+            for rendition in missing
+            if rendition.name in self._stand_ins
+        }
+
+    def open_windows(self, ladder: Ladder, profile: SourceProfile) -> WindowPlan:
+        """See :class:`mediaserver.live.broadcast.Stage`."""
+        self._stop_interlude()
+        if self.state is StreamState.INTERRUPTED:
+            self._enter(StreamEvent.RESUMED)
         now_s = time.monotonic()
         if self._run is None:
             self._run = StreamRun(
@@ -229,12 +294,10 @@ class LiveStream:
         """See :class:`mediaserver.live.broadcast.Stage`."""
         packager = self._broadcast.packager if self._broadcast else None
         if packager is not None and self._run is not None and self._offset_s is not None:
-            for name, output in self._run.outputs.items():
-                output.track = packager.renditions[name].track or output.track
+            self._run.note_tracks(packager.renditions)
             timeline = self._run.timeline
             timeline.end_s = max(timeline.end_s, packager.published_s + self._offset_s)
-        for output in self.renditions:
-            output.notify()
+        self._notify()
         if self.state is StreamState.STARTING:
             self._maybe_playable()
         if self.publication is not None:
@@ -243,6 +306,34 @@ class LiveStream:
             self._input.add(arrived, time.monotonic())
 
     # Inside
+
+    def _notify(self) -> None:
+        for output in self.renditions:
+            output.notify()
+
+    def _begin_interlude(self) -> None:
+        run = self._run
+        if run is None:
+            return
+        self._stand_ins = {}
+        packager = run.stand_in_packager(time.monotonic())
+
+        def changed() -> None:
+            run.note_tracks(packager.renditions)
+            self._notify()
+
+        self._interlude = Interlude(
+            packager,
+            run.timeline,
+            part_s=run.config.part_target_s,
+            stand_ins=lambda: self.stand_ins([output.rendition for output in run.outputs.values()]),
+            changed=changed,
+        )
+
+    def _stop_interlude(self) -> None:
+        if self._interlude is not None:
+            self._interlude.stop()
+            self._interlude = None
 
     @property
     def _ladder_setting(self) -> str | Sequence[str]:
@@ -285,13 +376,13 @@ class LiveStream:
         self.poster_etag = f'"{hashlib.sha256(self.poster).hexdigest()[:24]}"'
 
     async def _run_aftermath(self) -> None:
-        """Nobody publishes: time goes on in gaps for the grace time, then the playlists end and go."""
+        """Nobody publishes: the windows go on for the grace time, then the playlists end and go."""
         run = self._run
         if run is not None and self.state is StreamState.INTERRUPTED:
-            until_s = time.monotonic() + self._settings.grace_s
-            while time.monotonic() < until_s:
-                await asyncio.sleep(run.gap_due_in_s(time.monotonic()))
-                run.add_gap_part(time.monotonic())
+            if self._interlude is None:
+                self._begin_interlude()
+            await asyncio.sleep(self._settings.grace_s)
+            self._stop_interlude()
             run.end()
             self._enter(StreamEvent.GRACE_OVER)
             await asyncio.sleep(run.linger_s)

@@ -24,5 +24,6 @@ class StreamTimeline:
         return self.program_origin_s + media_s
 
     def offset_s(self, profile: SourceProfile) -> float:
-        """What to add to a publication's times, so that it begins when it arrived and after all before it."""
+        """What to add to a publication's times, so that what the profile has seen first begins when it
+        arrived, and after all that was before it."""
         return max(self.at(profile.first_arrival_s), self.end_s) - profile.first_dts_s

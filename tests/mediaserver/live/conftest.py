@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from ingest.publication import Publication, PublishRequest
-from mediaserver.live.states import StreamState
 from mediaserver.live.stream import LiveStream
 from mediaserver.settings import LiveSettings
 from transcoder.codecs import track_from_config
@@ -35,7 +34,8 @@ class Broadcaster:
 
     async def on_air(self) -> None:
         """Until the stream listens to this publication."""
-        await self.stream.wait_state(StreamState.STARTING, StreamState.LIVE)
+        while self.stream.broadcast is None or self.stream.broadcast.publication is not self.publication:
+            await asyncio.sleep(0)
 
     def announce(self, video: Track = VIDEO) -> None:
         self.publication.set_track(video)

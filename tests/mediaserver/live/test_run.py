@@ -1,8 +1,5 @@
 """One run of a stream: what stays over publications, and what goes on without one."""
 
-import pytest
-
-from mediaserver.live.output import PlaylistRefused
 from mediaserver.live.run import StreamRun
 from mediaserver.settings import LiveSettings
 from tests.mediaserver.live.conftest import AUDIO, VIDEO
@@ -52,28 +49,38 @@ def test_the_target_duration_leaves_room_for_sources_with_sync_points_four_secon
 def test_gap_parts_come_on_time_and_make_segments_in_all_renditions() -> None:
     run = make_run()
     run.timeline.end_s = 10.0
-    assert run.gap_due_in_s(110.0) == run.config.part_target_s
-    for number in range(9):
-        run.add_gap_part(110.0 + number * 0.25)
-    assert run.timeline.end_s == 12.25
+    packager = run.stand_in_packager(110.0)
+    packager.advance(12.25, 110.0)
+    assert packager.published_s == 12.25
     for output in run.outputs.values():
         assert [segment.gap for segment in output.window.segments] == [True]
-        assert output.window.open_segment is not None
+        assert [part.gap for part in output.window.open_segment.parts] == [True]
 
 
-async def test_a_rendition_that_is_not_in_the_next_ladder_is_given_up_and_the_others_go_on() -> None:
+def test_no_name_of_a_run_ever_vanishes() -> None:
     run = make_run()
-    source, audio = run.outputs["source"], run.outputs["audio"]
-    for output in (source, audio):
+    for output in run.outputs.values():
         output.window.set_init(b"init")
         output.window.add_part(b"part", duration_s=0.2, independent=True, now_s=1.0, program_time_s=0.0)
-    run.open_windows(plan({2: AUDIO}, "auto"), profile(), 102.0)
-    assert list(run.outputs) == ["audio"]
-    assert run.outputs["audio"] is audio
-    with pytest.raises(PlaylistRefused) as refused:
-        await source.playlist(0, 3, None)
-    assert refused.value.status == 404
-    assert audio.window.last_msn == 0
+    sound_only = plan({2: AUDIO}, "auto")
+    assert [rendition.name for rendition in run.missing(sound_only)] == ["source"]
+    opened = run.open_windows(sound_only, profile(), 102.0)
+    assert set(opened.windows) == {"source", "audio"}
+    assert opened.followers == {}
+    assert run.outputs["source"].listed
+    assert {output.window.last_msn for output in run.outputs.values()} == {0}
+
+
+def test_a_name_that_the_next_ladder_has_not_gets_what_the_nearest_has() -> None:
+    run = make_run()
+    other = plan({1: VIDEO, 2: AUDIO}, ["360p"])
+    opened = run.open_windows(other, profile(), 102.0)
+    (rung,) = other.video
+    assert opened.followers == {rung.name: ("source",)}
+    assert not run.outputs["source"].listed
+    assert run.outputs[rung.name].listed
+    run.open_windows(plan(TRACKS, "passthrough"), profile(), 103.0)
+    assert run.outputs["source"].listed
 
 
 def test_the_end_is_told_to_all_renditions() -> None:
