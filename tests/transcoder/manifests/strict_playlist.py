@@ -269,7 +269,9 @@ def _tag(out: StrictPlaylist, scope: _Scope, tag: str, value: str) -> None:
             need(scope.duration is None, "a part after its segment's EXTINF")
             scope.begun = True
             gap = "GAP" in attributes
-            need(gap or scope.map_uri is not None or out.skipped, "a part before its EXT-X-MAP")
+            # 3.1.4: a WebVTT segment needs no EXT-X-MAP, where it "start[s] with a WebVTT header".
+            needs_map = not gap and not attributes["URI"].endswith(".vtt")
+            need(not needs_map or scope.map_uri is not None or out.skipped, "a part before its EXT-X-MAP")
             scope.parts.append(
                 StrictPart(
                     attributes["URI"], Decimal(attributes["DURATION"]), "INDEPENDENT" in attributes, gap
