@@ -30,6 +30,7 @@ from mediaserver.web.problems import SERVER, Handler, Problem, internal_error
 from mediaserver.web.rate_limit import AddressLimit
 from mediaserver.web.raw import Traffic
 from mediaserver.web.routes import Route
+from mediaserver.web.statistics import StatisticsApi
 from mediaserver.web.streams import StreamsApi
 from mediaserver.web.tokens import TokensApi
 
@@ -115,6 +116,7 @@ def build_app(
         *Health(checks, exposition, gate, proxies).routes(),
         *openapi.routes(),
         *StreamsApi(registry, gate, links).routes(),
+        *StatisticsApi(registry, gate).routes(),
         *TokensApi(access, gate).routes(),
         *delivery.routes(),
         *hook.routes(),

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET
 
 from ingest.publication import PublishRefused, PublishRequest
+from mediaserver.live.measures import StreamMeasures
 from mediaserver.live.output import PlaylistRefused, RenditionOutput
 from mediaserver.live.records import StreamRecord
 from mediaserver.live.states import StreamState
@@ -46,6 +47,7 @@ class FakeStream:
         self.started_at = PROGRAM_TIME_S
         self.publication = None
         self.viewers = Viewers(15.0)
+        self.measures = StreamMeasures()
         self.poster: bytes | None = None
         self.poster_etag: str | None = None
         self.broadcast = None
