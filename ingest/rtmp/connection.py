@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from ingest.pace import Pace
 from ingest.publication import Authorizer, Publication, PublishRefused, PublishRequest, Refusal, TrackUpdate
 from ingest.rtmp.handshake import RANDOM_SIZE
 from ingest.rtmp.intake import Intake, IntakeStatistics, SourceRefused
@@ -35,6 +36,8 @@ from transcoder.media import AccessUnit
 logger = logging.getLogger(__name__)
 
 READ_BYTES: Final = 64 << 10
+HOLD_LIMIT_S: Final = 5.0
+"""Between two reads of a publisher that is ahead of the clock; what 64 KiB hold may be minutes of silence."""
 
 STATUS_CODES = {
     Refusal.BAD_NAME: "NetStream.Publish.BadName",
@@ -112,6 +115,8 @@ class Connection:
         self._stop_reason: str | None = None
         self._deadline: asyncio.Timeout | None = None
         self._media_at_s = 0.0
+        self._pace = Pace()
+        self._hold_until_s = 0.0
 
     def statistics(self) -> ConnectionStatistics:
         return ConnectionStatistics(
@@ -166,6 +171,7 @@ class Connection:
                     if not data:
                         return "publisher closed the connection"
                     await self._take(data)
+                    await self._hold()
         except TimeoutError:
             return self._timeout_reason()
         finally:
@@ -186,6 +192,14 @@ class Connection:
         elif before is not state and before in (State.HANDSHAKE, State.PUBLISHING):
             self._rearm(now_s, self._limits.publish_s)
 
+    async def _hold(self) -> None:
+        """Read no more of a publisher that is far ahead of the clock; the wait is ours, not its silence."""
+        hold_s = min(self._hold_until_s - time.monotonic(), HOLD_LIMIT_S)
+        if hold_s > 0:
+            self._rearm(time.monotonic() + hold_s, self._limits.silence_s)
+            await asyncio.sleep(hold_s)
+            self._media_at_s = time.monotonic()
+
     def _rearm(self, since_s: float, seconds: float) -> None:
         if self._deadline is not None and self._stop_reason is None:
             loop = asyncio.get_running_loop()
@@ -203,11 +217,10 @@ class Connection:
     async def _dispatch(self, event: Event, now_s: float) -> None:
         match event:
             case (VideoReceived() | AudioReceived()) as media if self._intake is not None:
-                self._media_at_s = now_s
                 take = self._intake.video if isinstance(media, VideoReceived) else self._intake.audio
                 try:
                     for item in take(media.timestamp_ms, media.tag, now_s):
-                        self._push(item)
+                        self._push(item, now_s)
                 except SourceRefused as error:
                     self._session.close("NetStream.Publish.Denied", str(error))
                     raise SessionError(str(error)) from error
@@ -229,13 +242,16 @@ class Connection:
             for remark in self._intake.take_remarks():
                 self._log(logging.WARNING, remark)
 
-    def _push(self, item: TrackUpdate | AccessUnit) -> None:
+    def _push(self, item: TrackUpdate | AccessUnit, now_s: float) -> None:
         publication = self._publication
         if publication is None:
             return
         if publication.ended:
             self.stop("NetStream.Publish.Denied", publication.end_reason or "the stream was ended")
         elif isinstance(item, AccessUnit):
+            # Only this is media: who repeats what it is going to send is as silent as one who says nothing.
+            self._media_at_s = now_s
+            self._hold_until_s = now_s + self._pace.hold_s(item.dts_s, now_s)
             publication.push(item)
         else:
             publication.set_track(item.track)
