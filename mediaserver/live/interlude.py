@@ -24,34 +24,38 @@ class Interlude:
         *,
         part_s: float,
         stand_ins: Callable[[], Awaitable[Mapping[str, StandIn]]],
+        at_hand: Mapping[str, StandIn],
         changed: Callable[[], None],
     ) -> None:
         self.packager = packager
         self._timeline = timeline
         self._part_s = part_s
         self._stand_ins = stand_ins
+        self._at_hand = at_hand
         self._changed = changed
-        self._tasks = [asyncio.create_task(self._prepare()), asyncio.create_task(self._run())]
+        self._task: asyncio.Task[None] | None = asyncio.create_task(self._run())
 
     def stop(self) -> None:
         """Close what is open; the windows are whoever publishes next's. Idempotent."""
-        if not self._tasks:
+        if self._task is None:
             return
-        for task in self._tasks:
-            task.cancel()
-        self._tasks = []
+        self._task.cancel()
+        self._task = None
         self.packager.finish(time.monotonic())
         self._timeline.end_s = self.packager.published_s
         self._changed()
 
-    async def _prepare(self) -> None:
-        """Gaps until the stand-ins are made."""
-        stand_ins = await self._stand_ins()
-        if stand_ins:
-            self.packager.use(stand_ins, time.monotonic())
-
     async def _run(self) -> None:
+        making = asyncio.ensure_future(self._stand_ins())
         try:
+            # No later than the first part is due: with one at hand there is no gap at all.
+            await asyncio.wait([making], timeout=self._part_s)
+            if making.done():
+                self._use(making)
+            elif self._at_hand:
+                self.packager.use(self._at_hand, time.monotonic())
+            else:
+                making.add_done_callback(self._use)
             while True:
                 now_s = time.monotonic()
                 media_s = self._timeline.at(now_s)
@@ -63,3 +67,9 @@ class Interlude:
                 await asyncio.sleep(max(0.0, self._timeline.end_s - self._timeline.at(time.monotonic())))
         except Exception:
             log.exception("the windows do not go on while nobody publishes")
+        finally:
+            making.cancel()
+
+    def _use(self, made: asyncio.Future[Mapping[str, StandIn]]) -> None:
+        if self._task is not None and not made.cancelled() and (stand_ins := made.result()):
+            self.packager.use(stand_ins, time.monotonic())

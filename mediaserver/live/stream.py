@@ -13,6 +13,7 @@ from typing import Protocol
 from ingest.publication import Publication
 from mediaserver.live.broadcast import Broadcast, BroadcastConfig
 from mediaserver.live.interlude import Interlude
+from mediaserver.live.measures import StreamMeasures
 from mediaserver.live.multivariant import multivariant_text
 from mediaserver.live.output import PlaylistRefused, RenditionOutput
 from mediaserver.live.rate import RateMeter
@@ -90,6 +91,7 @@ class LiveStream:
         """Unix time at which this run went live."""
         self.publication: Publication | None = None
         self.viewers = Viewers(VIEWER_TIMEOUT_S)
+        self.measures = StreamMeasures()
         self.poster: bytes | None = None
         self.poster_etag: str | None = None
         self._settings = settings
@@ -124,6 +126,17 @@ class LiveStream:
         if self._master is None or text != self._master_text:
             self._master, self._master_text = RenderedPlaylist(text), text
         return self._master
+
+    async def dash_manifest(self) -> RenderedPlaylist | None:
+        """The MPD; waits for a stream that is just starting. None: nothing to play."""
+        if not await self._wait_started() or self._run is None:
+            return None
+        return self._run.dash.get(self._run.outputs, self._run.frame_rates, time.monotonic())
+
+    @property
+    def clock_ms(self) -> int | None:
+        """Unix time by the run's own clock, which DASH players set theirs by; None without a run."""
+        return None if self._run is None else self._run.dash.clock_ms(time.monotonic())
 
     async def media_playlist(
         self, rendition: str, *, msn: int | None, part: int | None, skip: str | None
@@ -252,22 +265,27 @@ class LiveStream:
     async def stand_ins(self, missing: Sequence[Rendition]) -> Mapping[str, StandIn]:
         """See :class:`mediaserver.live.broadcast.Stage`."""
         unmade = [rendition for rendition in missing if rendition.name not in self._stand_ins]
-        if unmade and self._run is not None and self._slates is not None and self._settings.slate:
-            try:
-                self._stand_ins |= await self._slates.make(
-                    self.poster,
-                    self._settings.slate_text,
-                    unmade,
-                    picture_s=self._run.config.part_target_s,
-                    loop_s=self._settings.segment_target_s,
-                )
-            except Exception as failure:
-                log.warning("stream %s: no slate, but gaps: %s", self.name, failure)
+        self._stand_ins |= await self._make_stand_ins(unmade)
         return {
             rendition.name: self._stand_ins[rendition.name]
             for rendition in missing
             if rendition.name in self._stand_ins
         }
+
+    async def _make_stand_ins(self, renditions: Sequence[Rendition]) -> Mapping[str, StandIn]:
+        if not renditions or self._run is None or self._slates is None or not self._settings.slate:
+            return {}
+        try:
+            return await self._slates.make(
+                self.poster,
+                self._settings.slate_text,
+                renditions,
+                picture_s=self._run.config.part_target_s,
+                loop_s=self._settings.segment_target_s,
+            )
+        except Exception as failure:
+            log.warning("stream %s: no slate: %s", self.name, failure)
+            return {}
 
     def open_windows(self, ladder: Ladder, profile: SourceProfile) -> WindowPlan:
         """See :class:`mediaserver.live.broadcast.Stage`."""
@@ -276,6 +294,7 @@ class LiveStream:
             self._enter(StreamEvent.RESUMED)
         now_s = time.monotonic()
         if self._run is None:
+            self._stand_ins = {}
             self._run = StreamRun(
                 self._settings, ladder, profile, self._checkpoint, now_s=now_s, unix_s=time.time()
             )
@@ -315,8 +334,8 @@ class LiveStream:
         run = self._run
         if run is None:
             return
-        self._stand_ins = {}
         packager = run.stand_in_packager(time.monotonic())
+        renditions = [output.rendition for output in run.outputs.values()]
 
         def changed() -> None:
             run.note_tracks(packager.renditions)
@@ -326,7 +345,9 @@ class LiveStream:
             packager,
             run.timeline,
             part_s=run.config.part_target_s,
-            stand_ins=lambda: self.stand_ins([output.rendition for output in run.outputs.values()]),
+            # Of the last poster; those at hand are of the publication's first.
+            stand_ins=lambda: self._make_stand_ins(renditions),
+            at_hand=dict(self._stand_ins),
             changed=changed,
         )
 
@@ -374,6 +395,8 @@ class LiveStream:
             log.warning("stream %s: no poster: %s", self.name, failure)
             return
         self.poster_etag = f'"{hashlib.sha256(self.poster).hexdigest()[:24]}"'
+        if self._run is not None:
+            await self.stand_ins([output.rendition for output in self.renditions])
 
     async def _run_aftermath(self) -> None:
         """Nobody publishes: the windows go on for the grace time, then the playlists end and go."""
