@@ -18,6 +18,8 @@ from transcoder.media import VIDEO_TIMESCALE
 
 _WRAP: Final = 1 << 32
 _TICKS_PER_MS: Final = VIDEO_TIMESCALE // 1000
+_NS_PER_MS: Final = 1_000_000
+_NS_PER_S: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,11 @@ class TimelineStatistics:
     """Units ironed out because they stepped back a little."""
     audio_corrections: int
     """Times that a sound track's sample grid was laid anew."""
+
+    @property
+    def corrections(self) -> int:
+        """Of all kinds."""
+        return self.jumps + self.lifts + self.backsteps + self.audio_corrections
 
 
 class _Domain:
@@ -113,10 +120,17 @@ class Timeline:
     def statistics(self) -> TimelineStatistics:
         return TimelineStatistics(self._jumps, self._lifts, self._backsteps, self._audio_corrections)
 
-    def video(self, track_id: int, timestamp_ms: int, composition_ms: int, arrival_s: float) -> Stamp:
-        """Times of a picture in 90 kHz ticks. ``timestamp_ms`` is a decoding time modulo 2^32."""
+    def video(
+        self, track_id: int, timestamp_ms: int, composition_ms: int, arrival_s: float, offset_ns: int = 0
+    ) -> Stamp:
+        """Times of a picture in 90 kHz ticks. ``timestamp_ms`` is a decoding time modulo 2^32.
+
+        ``offset_ns`` is what the publisher adds to it (enhanced RTMP's TimestampOffsetNano, below 1 ms):
+        it makes the times exact, and has no say in which clock the message is on.
+        """
         track = self._track(track_id)
         dts = self._place(track, timestamp_ms, arrival_s) * _TICKS_PER_MS
+        dts += (2 * offset_ns * _TICKS_PER_MS + _NS_PER_MS) // (2 * _NS_PER_MS)
         if dts <= track.last_dts:
             dts = track.last_dts + 1
         track.last_dts = dts
@@ -125,15 +139,21 @@ class Timeline:
         return Stamp(dts, max(0, dts + composition_ms * _TICKS_PER_MS))
 
     def audio(
-        self, track_id: int, timestamp_ms: int, samples: int, sample_rate: int, arrival_s: float
+        self,
+        track_id: int,
+        timestamp_ms: int,
+        samples: int,
+        sample_rate: int,
+        arrival_s: float,
+        offset_ns: int = 0,
     ) -> Stamp:
         """Times of an audio frame in samples.
 
         Milliseconds are too coarse for sound: frames are laid end to end, and the timestamps only steer.
         """
         track = self._track(track_id)
-        placed_ms = self._place(track, timestamp_ms, arrival_s)
-        measured = (2 * placed_ms * sample_rate + 1000) // 2000
+        placed_ns = self._place(track, timestamp_ms, arrival_s) * _NS_PER_MS + offset_ns
+        measured = (2 * placed_ns * sample_rate + _NS_PER_S) // (2 * _NS_PER_S)
         if track.sample_rate != sample_rate:
             if track.sample_rate:
                 track.last_dts = track.last_dts * sample_rate // track.sample_rate
@@ -149,6 +169,20 @@ class Timeline:
         track.last_dts = dts
         track.next_sample = dts + samples
         return Stamp(dts, dts)
+
+    def moment_s(self, timestamp_ms: int, now_s: float) -> float | None:
+        """Where a message without a track of its own (a caption, a cue point) stands, in seconds.
+
+        Changes nothing. A timestamp on none of the publisher's clocks (many senders leave it 0) means now:
+        where the media has come to. None: there is no media yet.
+        """
+        if not self._tracks:
+            return None
+        for domain in self._domains:
+            unwrapped, placed = domain.place(timestamp_ms)
+            if abs(unwrapped - domain.raw_ms) <= self._config.join_ms + self._elapsed_ms(domain, now_s):
+                return max(0, placed) / 1000
+        return max(track.last_ms for track in self._tracks.values()) / 1000
 
     def _track(self, track_id: int) -> _Track:
         track = self._tracks.get(track_id)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from ingest.rtmp.limits import Limit
+
 
 class Marker(IntEnum):
     """The byte in front of every value (AMF0 2.1)."""
@@ -37,6 +39,10 @@ class Marker(IntEnum):
 
 class AmfError(ValueError):
     """Bytes that are no AMF0 value, or one beyond our limits."""
+
+    def __init__(self, text: str, limit: Limit | None = None) -> None:
+        super().__init__(text)
+        self.limit = limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,7 @@ class _Reader:
     def value(self, depth: int) -> Value:
         self._values_left -= 1
         if self._values_left < 0:
-            raise AmfError(f"more than {self._limits.values} AMF0 values in one message")
+            raise AmfError(f"more than {self._limits.values} AMF0 values in one message", Limit.AMF)
         marker = self._take(1)[0]
         match marker:
             case Marker.NUMBER:
@@ -183,7 +189,7 @@ class _Reader:
 
     def _container(self, marker: int, depth: int) -> Value:
         if depth > self._limits.depth:
-            raise AmfError(f"AMF0 values nested deeper than {self._limits.depth}")
+            raise AmfError(f"AMF0 values nested deeper than {self._limits.depth}", Limit.AMF)
         if marker == Marker.STRICT_ARRAY:
             count = int.from_bytes(self._take(4), "big")
             if count > len(self._data) - self.at:  # every value takes at least its marker

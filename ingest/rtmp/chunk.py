@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from ingest.rtmp.limits import Limit
+
 DEFAULT_CHUNK_SIZE: Final = 128
 """5.4.1: "The maximum chunk size defaults to 128 bytes"."""
 
@@ -27,6 +29,10 @@ _MAX_CHUNK_STREAM_ID: Final = 65_599
 
 class ChunkError(ValueError):
     """The peer broke the chunk stream's rules, or one of our limits. Nothing after it can be read."""
+
+    def __init__(self, text: str, limit: Limit | None = None) -> None:
+        super().__init__(text)
+        self.limit = limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +225,7 @@ class ChunkReader:
 
     def _new_stream(self, chunk_type: int, chunk_stream_id: int) -> _ChunkStream:
         if len(self._streams) >= self.limits.chunk_streams:
-            raise ChunkError(f"more than {self.limits.chunk_streams} chunk streams")
+            raise ChunkError(f"more than {self.limits.chunk_streams} chunk streams", Limit.CHUNK_STREAMS)
         # A stream's first chunk should be of type 0; librtmp starts its user control messages with type 1.
         if chunk_type > 1:
             raise ChunkError(f"chunk stream {chunk_stream_id} begins with a type {chunk_type} chunk")
@@ -254,7 +260,9 @@ class ChunkReader:
 
     def _start(self, stream: _ChunkStream) -> None:
         if stream.length > self.limits.message_bytes:
-            raise ChunkError(f"message of {stream.length} bytes; at most {self.limits.message_bytes}")
+            raise ChunkError(
+                f"message of {stream.length} bytes; at most {self.limits.message_bytes}", Limit.MESSAGE_SIZE
+            )
         stream.payload = bytearray()
 
     def _enter(self, chunk_stream_id: int, stream: _ChunkStream) -> None:
@@ -262,7 +270,9 @@ class ChunkReader:
         left = stream.length - have
         self._open_left = left if left < self.chunk_size else self.chunk_size
         if self.buffered_bytes + self._open_left > self.limits.buffered_bytes:
-            raise ChunkError(f"unfinished messages above {self.limits.buffered_bytes} bytes")
+            raise ChunkError(
+                f"unfinished messages above {self.limits.buffered_bytes} bytes", Limit.UNFINISHED_MESSAGES
+            )
         self._open = stream
         self._open_id = chunk_stream_id
 

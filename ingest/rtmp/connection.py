@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -16,6 +17,7 @@ from ingest.pace import Pace
 from ingest.publication import Authorizer, Publication, PublishRefused, PublishRequest, Refusal, TrackUpdate
 from ingest.rtmp.handshake import RANDOM_SIZE
 from ingest.rtmp.intake import Intake, IntakeStatistics, SourceRefused
+from ingest.rtmp.limits import Limit
 from ingest.rtmp.session import (
     AudioReceived,
     Connected,
@@ -28,6 +30,7 @@ from ingest.rtmp.session import (
     ServerSession,
     SessionConfig,
     SessionError,
+    Spoken,
     State,
     VideoReceived,
 )
@@ -65,6 +68,10 @@ class RtmpLimits:
     connections_per_address: int = 64
     unsent_bytes: int = 256 << 10
     """Answers that a peer does not read."""
+    tracks: int = 8
+    """Of a kind, in one publish."""
+    reconnect_url: str = ""
+    """Where publishers that can are sent when the server drains; empty: to where they are."""
     session: SessionConfig = field(default_factory=SessionConfig)
 
 
@@ -117,6 +124,7 @@ class Connection:
         self._media_at_s = 0.0
         self._pace = Pace()
         self._hold_until_s = 0.0
+        self._limited: Counter[Limit] = Counter()
 
     def statistics(self) -> ConnectionStatistics:
         return ConnectionStatistics(
@@ -128,6 +136,12 @@ class Connection:
             self._session.received_bytes,
             self._intake.statistics() if self._intake else None,
         )
+
+    def limited(self) -> Counter[Limit]:
+        """How often the peer ran into each limit so far."""
+        if self._intake is None:
+            return self._limited
+        return self._limited + _left_out(self._intake.statistics())
 
     async def run(self) -> None:
         """Serve until the end; never raises for anything that the peer does."""
@@ -144,6 +158,8 @@ class Connection:
         except SessionError as error:
             self.outcome = Outcome.FAILED
             reason = f"peer's fault: {error}"
+            if error.limit is not None:
+                self._limited[error.limit] += 1
         except (ConnectionError, OSError) as error:
             reason = f"connection lost ({type(error).__name__})"
         finally:
@@ -212,7 +228,7 @@ class Connection:
                 raise ConnectionResetError("the peer has closed the connection")
             self._writer.write(data)
             if self._writer.transport.get_write_buffer_size() > self._limits.unsent_bytes:
-                raise SessionError("peer does not read our answers")
+                raise SessionError("peer does not read our answers", Limit.UNREAD_ANSWERS)
 
     async def _dispatch(self, event: Event, now_s: float) -> None:
         match event:
@@ -224,10 +240,16 @@ class Connection:
                 except SourceRefused as error:
                     self._session.close("NetStream.Publish.Denied", str(error))
                     raise SessionError(str(error)) from error
-            case MediaBroken(reason) if self._intake is not None:
+            case MediaBroken(reason, limit) if self._intake is not None:
                 self._intake.broken(reason)
+                if limit is not None:
+                    self._limited[limit] += 1
             case MetadataReceived(values) if self._intake is not None:
                 self._intake.metadata(values)
+            case Spoken(timestamp_ms, handler, values) if self._intake is not None:
+                remark = self._intake.spoken(timestamp_ms, handler, values, now_s)
+                if remark is not None and self._publication is not None:
+                    self._publication.tell(remark)
             case Connected(encoder):
                 self._encoder = encoder
             case PublishRequested(stream, key):
@@ -239,8 +261,8 @@ class Connection:
             case _:
                 pass
         if self._intake is not None:
-            for remark in self._intake.take_remarks():
-                self._log(logging.WARNING, remark)
+            for line in self._intake.take_remarks():
+                self._log(logging.WARNING, line)
 
     def _push(self, item: TrackUpdate | AccessUnit, now_s: float) -> None:
         publication = self._publication
@@ -272,31 +294,46 @@ class Connection:
             publication.close(self._stop_reason)
             return
         self._publication = publication
-        self._intake = Intake()
+        self._intake = intake = Intake(max_tracks=self._limits.tracks)
         self._media_at_s = time.monotonic()
         publication.on_kick = self._kicked
+        publication.on_drain = self._ask_to_reconnect
+        publication.corrections = intake.corrections
         self._session.accept()
         self._log(logging.INFO, f"publishing as {publication.publication_id}, encoder {self._encoder}")
 
     def _kicked(self, reason: str) -> None:
         self.stop("NetStream.Publish.Denied", reason)
 
+    def _ask_to_reconnect(self) -> None:
+        """The server drains: media is taken until the publisher has gone."""
+        if self._session.request_reconnect(self._limits.reconnect_url, "this server is about to stop"):
+            self._log(logging.INFO, "asked to reconnect")
+            with contextlib.suppress(ConnectionError):
+                self._send()
+
     def _end_publication(self, reason: str) -> None:
         publication, self._publication = self._publication, None
         if publication is not None:
             publication.on_kick = None
+            publication.on_drain = None
             publication.close(reason)
+        if self._intake is not None:
+            self._limited.update(_left_out(self._intake.statistics()))
             self._intake = None
 
     def _timeout_reason(self) -> str:
         match self._session.state:
             case State.HANDSHAKE:
+                self._limited[Limit.HANDSHAKE_TIME] += 1
                 return f"no handshake within {self._limits.handshake_s:g} s"
             case State.PUBLISHING:
+                self._limited[Limit.SILENCE] += 1
                 reason = f"no media for {self._limits.silence_s:g} s"
                 self._session.close("NetStream.Publish.Denied", reason)
                 return reason
             case _:
+                self._limited[Limit.PUBLISH_TIME] += 1
                 return f"no publish within {self._limits.publish_s:g} s"
 
     async def _say_goodbye(self) -> None:
@@ -316,6 +353,11 @@ class Connection:
 
     def _log(self, level: int, text: str) -> None:
         logger.log(level, "rtmp %s %s stream %s %s", self._id, self._address, self._stream, text)
+
+
+def _left_out(intake: IntakeStatistics) -> Counter[Limit]:
+    """What an intake had to leave out by its limits."""
+    return Counter({Limit.TRACKS: intake.tracks_refused, Limit.REMARKS: intake.remarks_refused})
 
 
 def _loggable(stream: str, key: str | None) -> str:

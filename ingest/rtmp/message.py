@@ -14,6 +14,7 @@ from typing import ClassVar, Final
 
 from ingest.rtmp.amf0 import DEFAULT_AMF_LIMITS, AmfError, AmfLimits, Value, decode_all, encode_all
 from ingest.rtmp.chunk import RawMessage
+from ingest.rtmp.limits import Limit
 
 CONTROL_CHUNK_STREAM: Final = 2
 """5.4: "RTMP Chunk Stream uses message type IDs [...] MUST have [...] chunk stream ID 2"."""
@@ -22,6 +23,10 @@ COMMAND_CHUNK_STREAM: Final = 3
 
 class MessageError(ValueError):
     """A message whose body is not what its type says."""
+
+    def __init__(self, text: str, limit: Limit | None = None) -> None:
+        super().__init__(text)
+        self.limit = limit
 
 
 class LimitType(IntEnum):
@@ -265,7 +270,7 @@ def _amf_values(message: RawMessage, limits: AmfLimits) -> list[Value]:
     try:
         return decode_all(payload, limits)
     except AmfError as error:
-        raise MessageError(f"message type {message.type_id}: {error}") from error
+        raise MessageError(f"message type {message.type_id}: {error}", error.limit) from error
 
 
 def _command(values: list[Value]) -> Command:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ingest.publication import Authorizer
 from ingest.rtmp.connection import READ_BYTES, Connection, ConnectionStatistics, Outcome, RtmpLimits
+from ingest.rtmp.limits import Limit
 
-__all__ = ["ConnectionStatistics", "RtmpLimits", "RtmpServer", "ServerStatistics"]
+__all__ = ["ConnectionStatistics", "Limit", "RtmpLimits", "RtmpServer", "ServerStatistics"]
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,8 @@ class ServerStatistics:
     """Publishes that the application refused."""
     failed: int
     """Connections that ended by a fault of the peer."""
+    limited: Mapping[Limit, int] = field(default_factory=dict)
+    """How often peers ran into each limit, since the start."""
 
 
 class RtmpServer:
@@ -49,6 +53,7 @@ class RtmpServer:
         self._accepted = 0
         self._turned_away = 0
         self._outcomes: Counter[Outcome] = Counter()
+        self._limited: Counter[Limit] = Counter()
 
     async def start(self) -> int:
         """Listen. Answers the port, which the system chose if 0 was asked. Raises OSError if it is busy."""
@@ -81,6 +86,7 @@ class RtmpServer:
             self._turned_away,
             outcomes[Outcome.REFUSED],
             outcomes[Outcome.FAILED],
+            self._limited + sum((c.limited() for c in self._connections.values()), Counter[Limit]()),
         )
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -89,6 +95,7 @@ class RtmpServer:
         full = len(self._connections) >= self.limits.connections
         if full or self._per_address[address] >= self.limits.connections_per_address:
             self._turned_away += 1
+            self._limited[Limit.CONNECTIONS if full else Limit.CONNECTIONS_PER_ADDRESS] += 1
             which = "connections" if full else "connections from this address"
             logger.warning("rtmp %s turned away: too many %s", address, which)
             writer.transport.abort()
@@ -109,6 +116,7 @@ class RtmpServer:
         finally:
             del self._connections[task]
             self._outcomes[connection.outcome] += 1
+            self._limited += connection.limited()
             self._per_address[address] -= 1
             if not self._per_address[address]:
                 del self._per_address[address]

@@ -3,16 +3,14 @@
 Feed ``receive``, then take ``next_event`` until it is None, and send ``data_to_send``. After
 :class:`PublishRequested` nothing more comes until the application has said ``accept`` or ``reject``: the
 core asks, the application answers. Every fault of the peer is a :class:`SessionError`; the connection is then
-over.
+over. What ``connect`` agrees on is in ``negotiation``, the records of events in ``events``.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote
 
 from ingest.rtmp import flv
 from ingest.rtmp.amf0 import DEFAULT_AMF_LIMITS, AmfLimits, Value
@@ -24,7 +22,20 @@ from ingest.rtmp.chunk import (
     ChunkWriter,
     RawMessage,
 )
+from ingest.rtmp.events import (
+    AudioReceived,
+    Connected,
+    Event,
+    MediaBroken,
+    MetadataReceived,
+    PublishEnded,
+    PublishRequested,
+    Remark,
+    Spoken,
+    VideoReceived,
+)
 from ingest.rtmp.handshake import HandshakeError, ServerHandshake
+from ingest.rtmp.limits import Limit
 from ingest.rtmp.message import (
     COMMAND_CHUNK_STREAM,
     CONTROL_CHUNK_STREAM,
@@ -47,115 +58,44 @@ from ingest.rtmp.message import (
     raw,
     stream_begin,
 )
+from ingest.rtmp.negotiation import (
+    NOTHING_ENHANCED,
+    ConnectRequest,
+    PeerCapabilities,
+    connect_information,
+    key_of,
+    split_query,
+    text,
+)
+from ingest.rtmp.spoken import HANDLERS
+from ingest.rtmp.states import TRANSITIONS, Act, State
+
+__all__ = [
+    "TRANSITIONS",
+    "Act",
+    "AudioReceived",
+    "Connected",
+    "Event",
+    "MediaBroken",
+    "MetadataReceived",
+    "PublishEnded",
+    "PublishRequested",
+    "Remark",
+    "ServerSession",
+    "SessionConfig",
+    "SessionError",
+    "Spoken",
+    "State",
+    "VideoReceived",
+]
 
 
 class SessionError(Exception):
     """The peer broke the protocol or a limit. The text is for the log; it holds no secret."""
 
-
-class State(Enum):
-    HANDSHAKE = "handshake"
-    CONNECTING = "connecting"
-    """Waiting for ``connect``."""
-    CONNECTED = "connected"
-    ASKING = "asking"
-    """A publish waits for the application's answer."""
-    PUBLISHING = "publishing"
-    CLOSED = "closed"
-
-
-class Act(Enum):
-    SHAKE = "finish the handshake"
-    CONNECT = "connect"
-    CREATE_STREAM = "createStream"
-    PUBLISH = "publish"
-    ACCEPT = "accept"
-    REJECT = "reject"
-    UNPUBLISH = "unpublish"
-    CLOSE = "close"
-
-
-TRANSITIONS: Final = {
-    (State.HANDSHAKE, Act.SHAKE): State.CONNECTING,
-    (State.CONNECTING, Act.CONNECT): State.CONNECTED,
-    (State.CONNECTED, Act.CREATE_STREAM): State.CONNECTED,
-    (State.PUBLISHING, Act.CREATE_STREAM): State.PUBLISHING,
-    (State.CONNECTED, Act.PUBLISH): State.ASKING,
-    (State.ASKING, Act.ACCEPT): State.PUBLISHING,
-    (State.ASKING, Act.REJECT): State.CONNECTED,
-    (State.PUBLISHING, Act.UNPUBLISH): State.CONNECTED,
-    **{(state, Act.CLOSE): State.CLOSED for state in State},
-}
-"""Everything that may happen, and where it leads. What is not here is refused and changes nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """The peer has connected to our application."""
-
-    encoder: str | None
-    """What it says it is (``flashVer``), printable and short."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublishRequested:
-    """Answer with ``accept`` or ``reject``."""
-
-    stream: str
-    """As the publisher wrote it."""
-    key: str | None = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class VideoReceived:
-    timestamp_ms: int
-    tag: flv.Tag
-
-
-@dataclass(frozen=True, slots=True)
-class AudioReceived:
-    timestamp_ms: int
-    tag: flv.Tag
-
-
-@dataclass(frozen=True, slots=True)
-class MediaBroken:
-    """An audio or video message that is not what it says: skip it, the stream goes on."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class MetadataReceived:
-    """``onMetaData``."""
-
-    values: dict[str, Value]
-
-
-@dataclass(frozen=True, slots=True)
-class PublishEnded:
-    """The publisher has said goodbye; the connection may publish again."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """Something odd that the log should know of."""
-
-    text: str
-
-
-Event = (
-    Connected
-    | PublishRequested
-    | VideoReceived
-    | AudioReceived
-    | MediaBroken
-    | MetadataReceived
-    | PublishEnded
-    | Remark
-)
+    def __init__(self, reason: str, limit: Limit | None = None) -> None:
+        super().__init__(reason)
+        self.limit = limit
 
 
 STRANGER_LIMITS: Final = ChunkLimits(message_bytes=64 << 10, buffered_bytes=256 << 10)
@@ -178,13 +118,6 @@ class SessionConfig:
     message_streams: int = 16
 
 
-_ENCODER_LENGTH: Final = 64
-_FORWARD_AND_DECODE: Final = 0x04 | 0x01
-"""Enhanced RTMP FourCcInfoMask."""
-_CAPS_MOD_EX: Final = 0x04
-"""Enhanced RTMP capsEx: we read ModEx. Neither reconnect, multitrack nor nanosecond offsets yet."""
-
-
 class ServerSession:
     """One connection. ``random`` is for the handshake (``handshake.RANDOM_SIZE`` bytes)."""
 
@@ -197,9 +130,11 @@ class ServerSession:
         self._writer = ChunkWriter()
         self._out = bytearray()
         self._events: deque[Event] = deque()
+        self.capabilities: PeerCapabilities = NOTHING_ENHANCED
         self._connect_key: str | None = None
         self._message_streams: set[int] = set()
         self._publish_stream = 0
+        self._publish_name = ""
         self._window_bytes = self.config.window_bytes
         self._acknowledged_bytes = 0
 
@@ -243,7 +178,7 @@ class ServerSession:
                     return None
                 self._handle(message)
             except (ChunkError, MessageError) as error:
-                raise self._broken(str(error)) from error
+                raise self._broken(str(error), error.limit) from error
         return self._events.popleft()
 
     # -- the application's answers
@@ -259,6 +194,26 @@ class ServerSession:
         """Refuse the publish with an ``onStatus``. ``description`` is shown to the publisher."""
         self._act(Act.REJECT)
         self._send_status("error", code, description)
+
+    def request_reconnect(self, tc_url: str, description: str) -> bool:
+        """Ask the publisher to come back, to ``tc_url`` where that is not empty. False: it cannot.
+
+        Enhanced RTMP v2, "Reconnect Request": "In order to avoid a disruption, the server managing the
+        original connection […] SHOULD continue processing messages from the client until the client
+        disconnects." So nothing else changes.
+        """
+        if self.state is not State.PUBLISHING or not self.capabilities.can_reconnect:
+            return False
+        # "To reconnect the level MUST be set to status", and it is NetConnection's: message stream 0.
+        information: dict[str, Value] = {
+            "level": "status",
+            "code": "NetConnection.Connect.ReconnectRequest",
+            "description": description,
+        }
+        if tc_url:
+            information["tcUrl"] = tc_url
+        self._send(Command("onStatus", 0.0, None, (information,)), COMMAND_CHUNK_STREAM)
+        return True
 
     def close(self, code: str, description: str) -> None:
         """Say why, where there is somebody to hear it, and take nothing more. Idempotent."""
@@ -280,17 +235,19 @@ class ServerSession:
             if message.type_id not in (Data.TYPE, Data.AMF3_TYPE):
                 raise
             # Metadata is a courtesy: injectors write key frame indexes of any length into it, and AMF3.
-            self._events.append(MediaBroken(str(error)))
+            self._events.append(MediaBroken(str(error), error.limit))
             return None
         match record:
             case Command():
                 self._command(record, message.stream_id)
             case Data():
-                self._data(record)
+                self._data(message.timestamp_ms, record)
             case Aggregate():
                 for part in record.parts:
                     if isinstance(part.message, (Audio, Video)):
                         self._media(part.timestamp_ms, part.message)
+                    elif isinstance(part.message, Data):
+                        self._data(part.timestamp_ms, part.message)
             case _:
                 self._control(record)
         return None
@@ -310,19 +267,25 @@ class ServerSession:
             return  # encoders send what was queued before they read our answer
         try:
             if isinstance(message, Video):
-                self._events.append(VideoReceived(timestamp_ms, flv.parse_video(message.payload)))
+                for tag in flv.parse_video(message.payload):
+                    self._events.append(VideoReceived(timestamp_ms, tag))
             else:
-                self._events.append(AudioReceived(timestamp_ms, flv.parse_audio(message.payload)))
+                for tag in flv.parse_audio(message.payload):
+                    self._events.append(AudioReceived(timestamp_ms, tag))
         except flv.FlvError as error:
             self._events.append(MediaBroken(str(error)))
 
-    def _data(self, record: Data) -> None:
+    def _data(self, timestamp_ms: int, record: Data) -> None:
+        if self.state is not State.PUBLISHING:
+            return
         values = record.values[1:] if record.values[:1] == ("@setDataFrame",) else record.values
         match values:
-            case ("onMetaData", dict(metadata), *_) if self.state is State.PUBLISHING:
+            case ("onMetaData", dict(metadata), *_):
                 self._events.append(MetadataReceived(metadata))
+            case (str(handler), *said) if handler in HANDLERS:
+                self._events.append(Spoken(timestamp_ms, handler, tuple(said)))
             case _:
-                pass  # cue points, captions, @clearDataFrame
+                pass  # @clearDataFrame, and what nobody here reads
 
     def _command(self, command: Command, stream_id: int) -> None:
         match command.name:
@@ -340,8 +303,9 @@ class ServerSession:
             case "deleteStream":
                 self._delete_stream(command)
             case "play" | "play2":
-                text = "this server takes streams in by RTMP and does not play them out; watch by HLS"
-                self._send(on_status("error", "NetStream.Play.Failed", text), COMMAND_CHUNK_STREAM, stream_id)
+                words = "this server takes streams in by RTMP and does not play them out; watch by HLS"
+                status = on_status("error", "NetStream.Play.Failed", words)
+                self._send(status, COMMAND_CHUNK_STREAM, stream_id)
                 self._events.append(Remark("play refused"))
             case "_result" | "_error" | "onStatus":
                 pass
@@ -350,49 +314,46 @@ class ServerSession:
 
     def _connect(self, command: Command) -> None:
         self._act(Act.CONNECT)
-        asked = command.command_object if isinstance(command.command_object, dict) else {}
-        app, app_query = _split_query(_text(asked.get("app")))
-        _, url_query = _split_query(_text(asked.get("tcUrl")))
-        self._connect_key = _key_of(url_query) or _key_of(app_query)
-        if self.config.app is not None and app.strip("/") != self.config.app:
-            text = f"the application here is /{self.config.app}: rtmp://HOST/{self.config.app}"
-            self._refuse_call(command, "NetConnection.Connect.Rejected", text)
+        request = ConnectRequest.of(command.command_object)
+        self._connect_key = request.key
+        self.capabilities = request.capabilities
+        if self.config.app is not None and request.app != self.config.app:
+            words = f"the application here is /{self.config.app}: rtmp://HOST/{self.config.app}"
+            self._refuse_call(command, "NetConnection.Connect.Rejected", words)
             raise self._broken("connect to another application")
         self._send_control(WindowAcknowledgementSize(self.config.window_bytes))
         self._send_control(SetPeerBandwidth(self.config.window_bytes, 2))
         self._send_control(SetChunkSize(self.config.chunk_size_bytes))
         properties: dict[str, Value] = {"fmsVer": "FMS/3,5,1,525", "capabilities": 31.0}
-        information: dict[str, Value] = {
-            "level": "status",
-            "code": "NetConnection.Connect.Success",
-            "description": "connected",
-            "objectEncoding": 0.0,
-        }
-        if asked.keys() & {"fourCcList", "videoFourCcInfoMap", "audioFourCcInfoMap", "capsEx"}:
-            information |= _enhanced_capabilities()
-        self._answer(command, properties, information)
-        self._events.append(Connected(_printable(_text(asked.get("flashVer")))))
+        self._answer(command, properties, connect_information(request.capabilities))
+        self._events.append(Connected(request.encoder, request.capabilities))
 
     def _create_stream(self, command: Command) -> None:
         self._act(Act.CREATE_STREAM)
         if len(self._message_streams) >= self.config.message_streams:
-            raise self._broken(f"more than {self.config.message_streams} message streams")
+            raise self._broken(
+                f"more than {self.config.message_streams} message streams", Limit.MESSAGE_STREAMS
+            )
         # 0 is the connection itself (5.3.1.2.5 speaks of message stream ids; 7.2.1 of stream 0).
         stream_id = next(i for i in range(1, 1 << 16) if i not in self._message_streams)
         self._message_streams.add(stream_id)
         self._answer(command, None, float(stream_id))
 
     def _publish(self, command: Command, stream_id: int) -> None:
+        written = text(command.arguments[0]) if command.arguments else ""
+        stream, query = split_query(written)
         if self.state is State.PUBLISHING:
-            text = "this connection publishes already"
-            status = on_status("error", "NetStream.Publish.BadName", text)
-            self._send(status, COMMAND_CHUNK_STREAM, stream_id)
-            self._events.append(Remark("second publish on one connection refused"))
-            return
+            if stream != self._publish_name:
+                status = on_status("error", "NetStream.Publish.BadName", "this connection publishes already")
+                self._send(status, COMMAND_CHUNK_STREAM, stream_id)
+                self._events.append(Remark("second publish on one connection refused"))
+                return
+            # An encoder that starts anew without a goodbye: the old publish makes room for its own successor.
+            self._unpublish("publisher began the same stream anew")
         self._act(Act.PUBLISH)
         self._publish_stream = stream_id
-        stream, query = _split_query(_text(command.arguments[0]) if command.arguments else "")
-        self._events.append(PublishRequested(stream, _key_of(query) or self._connect_key))
+        self._publish_name = stream
+        self._events.append(PublishRequested(stream, key_of(query) or self._connect_key))
 
     def _delete_stream(self, command: Command) -> None:
         match command.arguments:
@@ -440,39 +401,6 @@ class ServerSession:
             raise self._broken(f"{act.value} while {self.state.value}")
         self.state = following
 
-    def _broken(self, reason: str) -> SessionError:
+    def _broken(self, reason: str, limit: Limit | None = None) -> SessionError:
         self.state = State.CLOSED
-        return SessionError(reason)
-
-
-def _enhanced_capabilities() -> dict[str, Value]:
-    """Enhanced RTMP v2, "Enhancing NetConnection connect Command": what we really do, and no more."""
-    return {
-        "capsEx": float(_CAPS_MOD_EX),
-        "videoFourCcInfoMap": {name.decode(): float(_FORWARD_AND_DECODE) for name in flv.VIDEO_FOURCC},
-        "audioFourCcInfoMap": {name.decode(): float(_FORWARD_AND_DECODE) for name in flv.AUDIO_FOURCC},
-    }
-
-
-def _text(value: Value) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _split_query(text: str) -> tuple[str, str]:
-    path, _, query = text.partition("?")
-    return path, query
-
-
-def _key_of(query: str) -> str | None:
-    """The ``key`` of a query. ``+`` stays a plus: people paste keys, they do not submit forms."""
-    for pair in query.split("&"):
-        name, _, value = pair.partition("=")
-        if name == "key" and value:
-            return unquote(value)
-    return None
-
-
-def _printable(text: str) -> str | None:
-    """Safe and short for a log line."""
-    cleaned = "".join(character for character in text if character.isprintable())[:_ENCODER_LENGTH]
-    return cleaned or None
+        return SessionError(reason, limit)

@@ -151,7 +151,7 @@ async def test_ffmpegs_server_takes_it(tmp_path: Path) -> None:
                 client.receive(await reader.read(65_536))
             tags = _flv_tags(source.read_bytes())
             for timestamp_ms, body in tags:
-                tag = flv.parse_video(body)
+                [tag] = flv.parse_video(body)
                 assert isinstance(tag, flv.Config | flv.Frame | flv.SequenceEnd)
                 client.send_video(timestamp_ms, tag)
             client.finish()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 
-from ingest.publication import TrackUpdate
+from ingest.publication import TimedText, TrackUpdate
 from ingest.rtmp import flv
 from ingest.rtmp.intake import (
     AUDIO_TRACK_ID,
+    REMARKS_BURST,
     SECOND_LIMIT_UNITS,
     VIDEO_TRACK_ID,
     ClockStandsStill,
     ConfigRefused,
     Intake,
 )
+from transcoder.codecs import colour
 from transcoder.media import AccessUnit, Codec
 
 AVCC = bytes.fromhex(  # made by x264: High, 640x360, 30 pictures a second
@@ -148,28 +150,6 @@ def test_a_dropped_picture_still_moves_the_timeline() -> None:
     assert 90_000 < unit.dts < 90_000 + 200 * 90
 
 
-@pytest.mark.parametrize(
-    ("told", "understood"),
-    [
-        (30.0, Fraction(30)),
-        (29.97, Fraction(30_000, 1001)),
-        (29.970029, Fraction(30_000, 1001)),
-        (23.976, Fraction(24_000, 1001)),
-        (59.94, Fraction(60_000, 1001)),
-        (12.5, Fraction(25, 2)),
-        (240.0, Fraction(240)),
-        (0.0, None),
-        (1e9, None),
-        (float("nan"), None),
-        ("30", None),
-    ],
-)
-def test_frame_rates_that_encoders_tell(told: float | str, understood: Fraction | None) -> None:
-    intake = Intake()
-    intake.metadata({"framerate": told})
-    assert intake._frame_rate == understood
-
-
 def test_skipped_tags_are_counted() -> None:
     intake = Intake()
     assert intake.video(0, flv.Skipped("video command frame"), 0.0) == []
@@ -207,3 +187,181 @@ def test_a_film_sent_at_once_is_no_clock_that_stands_still() -> None:
 def test_a_sequence_header_has_a_limit() -> None:
     with pytest.raises(ConfigRefused, match="bytes"):
         Intake().video(0, flv.Config(Codec.H264, AVCC + bytes(64 << 10)), 0.0)
+
+
+def test_every_track_has_an_id_of_its_own_and_one_clock() -> None:
+    """Default tracks are 1 and 2; further ones of a kind follow in steps of two."""
+    intake = Intake()
+    updates = [
+        *intake.video(0, flv.Config(Codec.H264, AVCC), 0.0),
+        *intake.video(0, flv.Config(Codec.H264, AVCC, 1), 0.0),
+        *intake.video(0, flv.Config(Codec.H264, AVCC, 2), 0.0),
+        *intake.audio(0, flv.Config(Codec.AAC, AAC_STEREO_44), 0.0),
+        *intake.audio(0, flv.Config(Codec.AAC, AAC_STEREO_44, 1), 0.0),
+    ]
+    assert [u.track.track_id for u in updates if isinstance(u, TrackUpdate)] == [1, 3, 5, 2, 4]
+    units = [
+        *intake.video(5000, flv.Frame(Codec.H264, IDR), 1.0),
+        *intake.video(5000, flv.Frame(Codec.H264, IDR, track=1), 1.0),
+        *intake.audio(5000, flv.Frame(Codec.AAC, b"\x21\x10", track=1), 1.0),
+        *intake.video(5040, flv.Frame(Codec.H264, IDR, track=2), 1.0),
+    ]
+    assert [(u.track_id, round(u.dts_s, 3)) for u in units if isinstance(u, AccessUnit)] == [
+        (1, 1.0),
+        (3, 1.0),
+        (4, 1.0),
+        (5, 1.04),
+    ]
+    assert intake.statistics().tracks == 5
+
+
+def test_further_tracks_that_cannot_play_cost_nobody_the_stream() -> None:
+    intake = Intake()
+    intake.video(0, flv.Config(Codec.H264, AVCC), 0.0)
+    assert intake.video(0, flv.Config(Codec.H264, b"nonsense", 1), 0.0) == []
+    assert intake.video(0, flv.Unsupported("video codec 'vvc1' is not taken", 2), 0.0) == []
+    assert intake.video(0, flv.Frame(Codec.H264, IDR, track=1), 0.0) == []
+    assert len(intake.video(0, flv.Frame(Codec.H264, IDR), 0.0)) == 1
+
+
+def test_tracks_above_the_limit_of_their_kind_are_left_out() -> None:
+    intake = Intake(max_tracks=2)
+    for number in range(4):
+        intake.video(0, flv.Config(Codec.H264, AVCC, number), 0.0)
+        intake.audio(0, flv.Config(Codec.AAC, AAC_STEREO_44, number), 0.0)
+    statistics = intake.statistics()
+    assert (statistics.tracks, statistics.tracks_refused) == (4, 4)
+    assert intake.take_remarks() == [
+        "ignored: video track 2: more than 2 tracks of a kind",
+        "ignored: audio track 2: more than 2 tracks of a kind",
+        "ignored: video track 3: more than 2 tracks of a kind",
+        "ignored: audio track 3: more than 2 tracks of a kind",
+    ]
+
+
+def test_language_and_name_of_tracks() -> None:
+    intake = Intake()
+    intake.metadata({"audioTrackIdInfoMap": {"1": {"language": "deu", "name": "Deutsch"}}})
+    intake.audio(0, flv.Config(Codec.AAC, AAC_STEREO_44), 0.0)
+    [update] = intake.audio(0, flv.Config(Codec.AAC, AAC_STEREO_44, 1), 0.0)
+    assert isinstance(update, TrackUpdate)
+    assert (update.track.language, update.track.name) == ("de", "Deutsch")
+
+
+def test_a_language_that_is_told_late_is_in_force_from_the_next_frame() -> None:
+    intake = Intake()
+    intake.audio(0, flv.Config(Codec.AAC, AAC_STEREO_44), 0.0)
+    intake.audio(0, flv.Frame(Codec.AAC, b"\x21\x10"), 0.0)
+    intake.metadata({"language": "fr"})
+    [update, _] = intake.audio(23, flv.Frame(Codec.AAC, b"\x21\x10"), 0.0)
+    assert isinstance(update, TrackUpdate)
+    assert update.track.language == "fr"
+    intake.metadata({"language": "fr"})
+    assert len(intake.audio(46, flv.Frame(Codec.AAC, b"\x21\x10"), 0.0)) == 1
+
+
+HDR10 = flv.VideoMetadata(
+    Codec.H264,
+    ("colorInfo", {"colorConfig": {"colorPrimaries": 9.0, "transferCharacteristics": 16.0,
+                                   "matrixCoefficients": 9.0}}),
+)  # fmt: skip
+RESET = flv.VideoMetadata(Codec.H264, ("colorInfo", {}))
+
+
+def test_colour_is_in_force_from_the_next_frame() -> None:
+    """Enhanced RTMP v2, "Metadata Frame": "in time to affect the first frame"."""
+    intake = Intake()
+    [plain] = intake.video(0, flv.Config(Codec.H264, AVCC), 0.0)
+    assert intake.video(0, HDR10, 0.0) == []
+    [told, unit] = intake.video(0, h264(IDR), 0.0)
+    assert isinstance(plain, TrackUpdate)
+    assert isinstance(told, TrackUpdate)
+    assert isinstance(unit, AccessUnit)
+    assert plain.track.hdr is None
+    assert colour(told.track).video_range == "PQ"
+
+
+def test_colour_before_the_configuration_is_in_it() -> None:
+    intake = Intake()
+    intake.video(0, HDR10, 0.0)
+    [update] = intake.video(0, flv.Config(Codec.H264, AVCC), 0.0)
+    assert isinstance(update, TrackUpdate)
+    assert colour(update.track).video_range == "PQ"
+    assert len(intake.video(0, h264(IDR), 0.0)) == 1
+
+
+def test_in_the_middle_of_a_group_of_pictures_colour_waits_for_the_next() -> None:
+    """An init segment holds for a whole group: in the middle of one nobody could take it in."""
+    intake = Intake()
+    intake.video(0, flv.Config(Codec.H264, AVCC), 0.0)
+    intake.video(0, HDR10, 0.0)
+    intake.video(0, h264(IDR), 0.0)
+    intake.video(40, RESET, 0.0)
+    assert len(intake.video(40, h264(PICTURE), 0.0)) == 1
+    [reset, _] = intake.video(80, h264(IDR), 0.0)
+    assert isinstance(reset, TrackUpdate)
+    assert reset.track.hdr is None
+
+
+def test_flac_and_ac3() -> None:
+    intake = Intake()
+    record = bytes.fromhex("1200120000000e00000e0bb802f000003600fb3d368483c413980935d8ac96b52473")
+    [update] = intake.audio(0, flv.Config(Codec.FLAC, b"fLaC\x80\x00\x00\x22" + record), 0.0)
+    assert isinstance(update, TrackUpdate)
+    assert (update.track.codec, update.track.config, update.track.sample_rate) == (Codec.FLAC, record, 48_000)
+    [unit] = intake.audio(0, flv.Frame(Codec.FLAC, bytes.fromhex("fff85a1800d600000000")), 0.0)
+    assert isinstance(unit, AccessUnit)
+    assert unit.duration == 4608
+    frame = bytes.fromhex("0b7736155f40ebf8403e").ljust(1952, b"\0")
+    assert intake.audio(0, flv.Config(Codec.AC3, b"", 1), 0.0) == []
+    [update, unit] = intake.audio(0, flv.Frame(Codec.AC3, frame, track=1), 0.0)
+    assert isinstance(update, TrackUpdate)
+    assert isinstance(unit, AccessUnit)
+    assert (update.track.track_id, update.track.channels, unit.duration) == (4, 6, 1536)
+    other_size = bytes.fromhex("0b770ad35e40ebf8403e").ljust(1950, b"\0")
+    assert len(intake.audio(35, flv.Frame(Codec.AC3, other_size, track=1), 0.0)) == 1
+
+
+def test_nanoseconds_make_times_exact() -> None:
+    """30000/1001 pictures a second: 33.3666… ms, which milliseconds alone cannot say."""
+    intake = Intake()
+    intake.video(0, flv.Config(Codec.H264, AVCC), 0.0)
+    stamps = []
+    for n in range(100):
+        ms, ns = divmod(n * 1_001_000_000_000 // 30_000, 1_000_000)
+        [unit] = intake.video(ms, flv.Frame(Codec.H264, IDR, offset_ns=ns), n * 1.001 / 30)
+        assert isinstance(unit, AccessUnit)
+        stamps.append(unit.dts)
+    assert {after - before for before, after in pairwise(stamps)} == {3003}
+
+
+def test_what_is_spoken_stands_on_the_timeline_of_the_media() -> None:
+    intake = Intake()
+    words = ({"text": "hello"},)
+    assert intake.spoken(0, "onTextData", words, 0.0) is None  # no media yet: nowhere to stand
+    intake.video(0, flv.Config(Codec.H264, AVCC), 0.0)
+    intake.video(70_000, h264(IDR), 0.0)
+    intake.video(71_000, h264(PICTURE), 1.0)
+    for timestamp_ms, time_s in ((70_500, 1.5), (71_200, 2.2), (0, 2.0)):
+        remark = intake.spoken(timestamp_ms, "onTextData", words, 1.0)
+        assert remark == TimedText(time_s=time_s, text="hello")
+
+
+def test_what_is_spoken_too_fast_is_left_out() -> None:
+    intake = Intake()
+    intake.video(0, flv.Config(Codec.H264, AVCC), 0.0)
+    intake.video(0, h264(IDR), 0.0)
+    heard = [intake.spoken(0, "onCuePoint", ({"name": "x"},), 0.0) for _ in range(100)]
+    assert sum(remark is not None for remark in heard) == REMARKS_BURST
+    assert intake.statistics().remarks_refused == 100 - REMARKS_BURST
+    assert len(intake.take_remarks()) == 1
+    assert intake.spoken(0, "onCuePoint", ({"name": "x"},), 1.0) is not None
+
+
+def test_corrections_are_counted() -> None:
+    intake = Intake()
+    intake.video(0, flv.Config(Codec.H264, AVCC), 0.0)
+    intake.video(0, h264(IDR), 0.0)
+    assert intake.corrections() == 0
+    intake.video(9_000_000, h264(IDR), 0.04)
+    assert intake.corrections() == 1

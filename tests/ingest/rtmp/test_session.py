@@ -39,6 +39,7 @@ from ingest.rtmp.session import (
     ServerSession,
     SessionConfig,
     SessionError,
+    Spoken,
     State,
     VideoReceived,
 )
@@ -125,9 +126,11 @@ def test_an_enhanced_client_hears_what_we_can_and_no_more() -> None:
     assert isinstance(result, Command)
     information = result.arguments[0]
     assert isinstance(information, dict)
-    assert information["capsEx"] == 4.0  # ModEx: no reconnect, no multitrack, no nanoseconds
+    assert information["capsEx"] == 15.0  # reconnect, multitrack, ModEx, nanoseconds
     assert information["videoFourCcInfoMap"] == {"avc1": 5.0, "hvc1": 5.0, "av01": 5.0, "vp09": 5.0}
-    assert information["audioFourCcInfoMap"] == {"mp4a": 5.0, "Opus": 5.0, ".mp3": 5.0}
+    sounds = ["mp4a", "Opus", ".mp3", "fLaC", "ac-3", "ec-3"]
+    assert information["audioFourCcInfoMap"] == dict.fromkeys(sounds, 5.0)
+    assert information["fourCcList"] == ["avc1", "hvc1", "av01", "vp09", *sounds]
 
 
 @pytest.mark.parametrize("app", ["live", "live/", "/live", "live?x=1"])
@@ -217,11 +220,16 @@ def test_media_and_metadata() -> None:
     ]
     assert peer.say(Data(("onMetaData", {"width": 2.0})), 1) == [MetadataReceived({"width": 2.0})]
     assert peer.say(Data(("@setDataFrame", "onMetaData", 5.0)), 1) == []
-    assert peer.say(Data(("onCuePoint", {})), 1) == []
+    assert peer.say(Data(("onSomething", {})), 1) == []
+    cue: Value = {"name": "ad"}
+    assert peer.say(Data(("onCuePoint", cue)), 1, 70) == [Spoken(70, "onCuePoint", (cue,))]
+    assert peer.say(Data(("@setDataFrame", "onTextData", {"text": "x"})), 1) == [
+        Spoken(0, "onTextData", ({"text": "x"},))
+    ]
     assert peer.say(Audio(b"\xaf\x01a"), 1, 2**32 - 1) == [
         AudioReceived(2**32 - 1, flv.Frame(Codec.AAC, b"a"))
     ]
-    assert peer.say(Video(b"\x17"), 1) == [MediaBroken("AVC video tag of 1 bytes")]
+    assert peer.say(Video(b"\x17"), 1) == [MediaBroken("H264 video tag of 1 bytes")]
 
 
 def test_media_before_publish_is_ignored() -> None:
@@ -265,6 +273,65 @@ def test_a_second_publish_on_one_connection_is_refused_and_the_first_goes_on() -
     ]
     assert peer.status()["code"] == "NetStream.Publish.BadName"
     assert peer.session.state is State.PUBLISHING
+
+
+def test_the_same_stream_published_anew_takes_its_own_place() -> None:
+    """An encoder that lost its head and begins again on the same connection."""
+    peer = Peer().started()
+    again = Command("publish", 9.0, None, ("mine?key=k", "live"))
+    assert peer.say(again, 1) == [
+        PublishEnded("publisher began the same stream anew"),
+        PublishRequested("mine", "k"),
+    ]
+    peer.session.accept()
+    assert len(peer.say(Video(b"\x17\x01\0\0\0x"), 1)) == 1
+
+
+def test_after_a_goodbye_the_same_or_another_stream_may_be_published() -> None:
+    peer = Peer().started()
+    for name in ("mine", "other"):
+        peer.say(Command("deleteStream", 0.0, None, (1.0,)))
+        assert peer.publish(f"{name}?key=k") == [PublishRequested(name, "k")]
+        peer.session.accept()
+
+
+def test_a_message_of_several_tracks_is_as_many_events() -> None:
+    peer = Peer().started()
+    frames = (flv.Frame(Codec.AV1, b"one"), flv.Frame(Codec.AV1, b"two", track=1))
+    events = peer.say(Video(flv.serialize_together(frames)), 1, 40)
+    assert events == [VideoReceived(40, frame) for frame in frames]
+
+
+RECONNECT: dict[str, Value] = {"capsEx": 1.0}
+
+
+def test_a_publisher_that_can_is_asked_to_reconnect_and_its_media_is_still_taken() -> None:
+    peer = Peer().shake()
+    peer.connect(**RECONNECT)
+    peer.publish()
+    peer.session.accept()
+    assert peer.session.request_reconnect("rtmp://other/live", "about to stop")
+    peer.hear()
+    assert peer.status() == {
+        "level": "status",
+        "code": "NetConnection.Connect.ReconnectRequest",
+        "description": "about to stop",
+        "tcUrl": "rtmp://other/live",
+    }
+    assert len(peer.say(Video(b"\x17\x01\0\0\0x"), 1)) == 1
+    assert peer.session.request_reconnect("", "about to stop")
+    peer.hear()
+    assert "tcUrl" not in peer.status()
+
+
+@pytest.mark.parametrize("caps", [{}, {"capsEx": 14.0}, {"capsEx": "1"}, {"capsEx": float("nan")}])
+def test_who_cannot_reconnect_is_not_asked(caps: dict[str, Value]) -> None:
+    peer = Peer().shake()
+    peer.connect(**caps)
+    assert not peer.session.request_reconnect("", "nobody publishes yet")
+    peer.publish()
+    peer.session.accept()
+    assert not peer.session.request_reconnect("", "about to stop")
 
 
 def test_unknown_calls_get_an_error_and_unanswerable_ones_nothing() -> None:
