@@ -30,6 +30,10 @@ class Shelf:
         self._keys[name] = key
         return True
 
+    def is_stored(self, name: str) -> bool:
+        """Whether the store has it."""
+        return name in self._keys
+
     def let_go(self, name: str) -> None:
         """From now on ``name``'s bytes are in the store only."""
         media = self._media.get(name)

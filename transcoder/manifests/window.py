@@ -330,6 +330,10 @@ class MediaWindow:
         """
         return self._listing.mark_stored(item, key)
 
+    def is_stored(self, item: Segment | Init) -> bool:
+        """Whether :meth:`mark_stored` has been told of it."""
+        return self._shelf.is_stored(item.name)
+
     def take_departed(self) -> list[str]:
         """Keys of what cannot be fetched any more since the last call: the store may forget them."""
         return self._shelf.take_departed()
