@@ -69,3 +69,13 @@ const ORDER: Record<Stream['state'], number> = { live: 0, starting: 1, interrupt
 export function byState(a: Stream, b: Stream): number {
   return ORDER[a.state] - ORDER[b.state] || a.name.localeCompare(b.name);
 }
+
+/** A BCP 47 tag as a language's name; the tag itself where the browser does not know it. */
+export function languageName(tag: string): string {
+  if (tag === '') return '';
+  try {
+    return new Intl.DisplayNames(['en'], { type: 'language' }).of(tag) ?? tag;
+  } catch {
+    return tag;
+  }
+}

@@ -35,6 +35,8 @@ export const codeIcon = (size = 18) => icon(svg`<path d="m8 7-5 5 5 5M16 7l5 5-5
 export const closeIcon = (size = 18) => icon(svg`<path d="M6 6l12 12M18 6 6 18"/>`, size);
 export const slidersIcon = (size = 24) =>
   icon(svg`<path d="M4 7h9M17.500 7H20M4 17h2.500M11 17h9"/><circle cx="15.200" cy="7" r="2.300"/><circle cx="8.800" cy="17" r="2.300"/>`, size);
+export const captionsIcon = (size = 24) =>
+  icon(svg`<rect x="3" y="5.500" width="18" height="13" rx="3"/><path d="M10.500 10.600a2 2 0 1 0 0 2.800M17 10.600a2 2 0 1 0 0 2.800"/>`, size);
 export const soundOffIcon = (size = 20) =>
   icon(svg`<path d="M11 5 6.500 9H3v6h3.500L11 19V5ZM16 9.500l5 5M21 9.500l-5 5"/>`, size);
 export const playIcon = (size = 32) =>

@@ -4,6 +4,7 @@ export interface KeyTargets {
   mute(): void;
   fullscreen(): void;
   statistics(): void;
+  captions(): void;
   live(): void;
   step(direction: -1 | 1): void;
   volume(change: number): void;
@@ -24,6 +25,9 @@ export function pressKey(key: string, targets: KeyTargets): boolean {
       return true;
     case 'i':
       targets.statistics();
+      return true;
+    case 'c':
+      targets.captions();
       return true;
     case 'l':
       targets.live();

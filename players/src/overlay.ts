@@ -44,6 +44,11 @@ export function overlayFor(known: Known, phase: Phase, picture: boolean): Overla
   }
 }
 
+/** A quiet word in a corner of a picture that moves: the server shows a slate meanwhile. */
+export function badgeFor(known: Known, phase: Phase): string | null {
+  return known === 'interrupted' && phase === 'playing' ? 'Waiting for the broadcaster' : null;
+}
+
 function say(kind: Overlay['kind'], title: string, text: string): Overlay {
   return { kind, title, text, waiting: false, light: false };
 }

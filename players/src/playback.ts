@@ -1,6 +1,7 @@
 /**
  * Plays one live stream into a <video>: hls.js or dash.js where the browser has media sources, its own HLS
- * elsewhere. Starts, mends itself, and tells what it does by `change` events. Knows no HTTP API and no page.
+ * elsewhere. Starts, mends itself, and tells what it does by `change` events; `begin` when the video element's
+ * clock begins anew, `break` when the source has changed. Knows no HTTP API and no page.
  */
 import { bufferAhead_s } from './buffer.ts';
 import type { AudioTrack, Engine, EngineHandlers, Level, Technology } from './engines/engine.ts';
@@ -228,6 +229,7 @@ export class Playback extends EventTarget {
     this.#release();
     this.#freeze.rest(performance.now() / 1000);
     this.#setPhase('loading');
+    this.dispatchEvent(new Event('begin'));
     this.#makeEngine();
     if (!this.#user_paused) void this.#play();
   }
@@ -240,6 +242,7 @@ export class Playback extends EventTarget {
     const handlers: EngineHandlers = {
       onFault: (fault) => current() && this.#onFault(fault),
       onChange: () => current() && this.#onTracks(),
+      onBreak: () => current() && this.dispatchEvent(new Event('break')),
       onPartTarget: (part_s) => current() && this.#follower.partTarget(part_s),
     };
     if (!hlsWorksHere()) {

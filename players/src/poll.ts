@@ -1,22 +1,24 @@
 /** Asks again and again: with a pause that the asker chooses, longer after failures, seldom while hidden. */
 
-/** Pause in ms after this many failures in a row: 1, 2, 4, … up to 30 s. */
-export function backOff_ms(failures: number, random: number): number {
-  const full = Math.min(30_000, 1000 * 2 ** Math.min(10, Math.max(0, failures - 1)));
+/** Pause in ms after this many failures in a row: 1, 2, 4, … seconds up to `longest_ms`. */
+export function backOff_ms(failures: number, random: number, longest_ms = 30_000): number {
+  const full = Math.min(longest_ms, 1000 * 2 ** Math.min(10, Math.max(0, failures - 1)));
   // Some jitter, so that a restarted server does not meet all its pages at the same instant.
   return Math.round(full * (0.75 + random * 0.5));
 }
 
 export class Poller {
   readonly #ask: () => Promise<number>;
+  readonly #longest_ms: number | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failures = 0;
   #running = false;
   #asking = false;
 
   /** `ask` does one round and answers the pause in ms until the next; it throws when the round failed. */
-  constructor(ask: () => Promise<number>) {
+  constructor(ask: () => Promise<number>, longest_ms?: number) {
     this.#ask = ask;
+    this.#longest_ms = longest_ms;
   }
 
   start(): void {
@@ -51,7 +53,7 @@ export class Poller {
       this.#failures = 0;
     } catch {
       this.#failures += 1;
-      pause_ms = backOff_ms(this.#failures, Math.random());
+      pause_ms = backOff_ms(this.#failures, Math.random(), this.#longest_ms);
     } finally {
       this.#asking = false;
     }

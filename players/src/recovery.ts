@@ -17,10 +17,14 @@ export interface Remedy {
 
 /** Faults closer together than this are one trouble, and each gets a stronger remedy than the one before. */
 const SAME_TROUBLE_S = 20;
-const LONGEST_MS = 5000;
+/** A server that restarts is back within seconds: asked for often at first, by all its viewers. */
+const PATIENT_S = 60;
+const LONGEST_MS = 1500;
+const LONGEST_LATER_MS = 6000;
 
 export class Recovery {
   #faults = 0;
+  #since_s = 0;
   #last_s = Number.NEGATIVE_INFINITY;
 
   /** How many faults the present trouble has had. */
@@ -40,8 +44,10 @@ export class Recovery {
   fault(kind: Fault, now_s: number, random: number): Remedy {
     if (now_s - this.#last_s > SAME_TROUBLE_S) this.#faults = 0;
     this.#last_s = now_s;
+    if (this.#faults === 0) this.#since_s = now_s;
     this.#faults += 1;
-    const slow_ms = Math.min(LONGEST_MS, 250 * 2 ** Math.min(8, this.#faults - 1)) * (0.8 + 0.4 * random);
+    const longest_ms = now_s - this.#since_s < PATIENT_S ? LONGEST_MS : LONGEST_LATER_MS;
+    const slow_ms = Math.min(longest_ms, 250 * 2 ** Math.min(8, this.#faults - 1)) * (0.8 + 0.4 * random);
     switch (kind) {
       case 'manifest':
         // The stream is about to start, or the server is away: asking is all there is to do.

@@ -1,4 +1,5 @@
 /** What a browser tab remembers. Storage may be forbidden (third-party frames): then nothing is remembered. */
+import type { CaptionChoice } from './captions/choice.ts';
 
 function read(storage: () => Storage, key: string): string | null {
   try {
@@ -33,6 +34,22 @@ export const linkSpeed = {
     return Number.isFinite(value) && value > 0 ? value : null;
   },
   set: (bps: number): void => write(browser, 'mediaserver.bandwidth_bps', String(Math.round(bps))),
+};
+
+/** The captions that this viewer has chosen last; null for none. */
+export const captionChoice = {
+  get(): CaptionChoice | null {
+    try {
+      const value: unknown = JSON.parse(read(browser, 'mediaserver.captions') ?? 'null');
+      if (typeof value !== 'object' || value === null) return null;
+      const { language, name } = value as Record<string, unknown>;
+      return typeof language === 'string' && typeof name === 'string' ? { language, name } : null;
+    } catch {
+      return null;
+    }
+  },
+  set: (choice: CaptionChoice | null): void =>
+    write(browser, 'mediaserver.captions', choice && JSON.stringify(choice)),
 };
 
 /** Names one viewer (one opened page) to the server's count. Says nothing about the person. */

@@ -5,9 +5,14 @@ import { Poller } from './poll.ts';
 
 const LIVE_MS = 10_000;
 const WAITING_MS = 3_000;
+/** A stream that has just gone may just be on its way back. */
+const FRESH_MS = 1_000;
+const FRESH_S = 30;
+/** The page is being looked at, and the viewer waits. */
+const LONGEST_MS = 4_000;
 
-/** How long to wait before asking again. */
-export function pauseFor_ms(known: Known): number {
+/** How long to wait before asking again, when the stream has been so for `since_s`. */
+export function pauseFor_ms(known: Known, since_s = Number.POSITIVE_INFINITY): number {
   switch (known) {
     case 'live':
       return LIVE_MS;
@@ -21,7 +26,7 @@ export function pauseFor_ms(known: Known): number {
     case 'interrupted':
     case 'asking':
     case 'unreachable':
-      return WAITING_MS;
+      return since_s < FRESH_S ? FRESH_MS : WAITING_MS;
   }
 }
 
@@ -36,16 +41,21 @@ export function knownFromError(error: unknown): Known | null {
 export class StreamWatch extends EventTarget {
   #known: Known = 'asking';
   #stream: Stream | null = null;
+  #since_ms = performance.now();
   readonly #poller: Poller;
 
   constructor(name: string, token: string | null) {
     super();
     const api = new Api(token);
-    this.#poller = new Poller(() => this.#ask(api, name));
+    this.#poller = new Poller(() => this.#ask(api, name), LONGEST_MS);
   }
 
   get known(): Known {
     return this.#known;
+  }
+  /** How long it has been so. */
+  get since_s(): number {
+    return (performance.now() - this.#since_ms) / 1000;
   }
   /** The last answer; kept when the server cannot be reached. */
   get stream(): Stream | null {
@@ -73,10 +83,11 @@ export class StreamWatch extends EventTarget {
       this.#become(known ?? 'unreachable');
       if (known === null) throw error;
     }
-    return pauseFor_ms(this.#known);
+    return pauseFor_ms(this.#known, this.since_s);
   }
 
   #become(known: Known): void {
+    if (known !== this.#known) this.#since_ms = performance.now();
     this.#known = known;
     this.dispatchEvent(new Event('change'));
   }

@@ -95,6 +95,39 @@ export const playerStyles = [
       outline: 3px solid #fff;
       outline-offset: 3px;
     }
+    .badge {
+      position: absolute;
+      z-index: 2;
+      top: 0.875rem;
+      left: 0.875rem;
+      display: inline-flex;
+      align-items: center;
+      gap: 0.5rem;
+      padding: 0.3125rem 0.75rem 0.3125rem 0.625rem;
+      border-radius: 999px;
+      background: rgb(10 12 17 / 0.72);
+      color: #e9edf4;
+      font: 560 0.8125rem/1.4 var(--font);
+    }
+    .badge::before {
+      content: '';
+      width: 0.5rem;
+      height: 0.5rem;
+      border-radius: 50%;
+      background: #f0bd66;
+      animation: breathe 2s ease-in-out infinite;
+    }
+    @keyframes breathe {
+      50% {
+        opacity: 0.35;
+      }
+    }
+    video::cue {
+      background: rgb(8 10 15 / 0.78);
+      color: #fff;
+      font-family: var(--font);
+      line-height: 1.35;
+    }
     .embed-title {
       display: flex;
       align-items: center;

@@ -2,24 +2,24 @@ import { LitElement, html, nothing } from 'lit';
 import '../media-chrome/index.ts';
 import './live-button.ts';
 import './player-overlay.ts';
-import './quality-menu.ts';
+import './choice-menu.ts';
 import './stats-panel.ts';
-import { liveBase, manifestUrl } from '../address.ts';
+import { liveBase } from '../address.ts';
 import type { Technology } from '../engines/engine.ts';
-import { bitrateText, rungName, viewersText } from '../format.ts';
-import { soundOffIcon, viewersIcon } from '../icons.ts';
+import { viewersText } from '../format.ts';
+import { captionsIcon, slidersIcon, soundOffIcon, viewersIcon } from '../icons.ts';
 import { belongsToFocus, pressKey } from '../keyboard.ts';
-import { overlayFor } from '../overlay.ts';
-import { Playback } from '../playback.ts';
-import { newViewerSession } from '../session.ts';
-import { StreamWatch } from '../stream-watch.ts';
+import { LivePlayer } from '../live-player.ts';
+import { captionSections, qualityLabel, qualitySections } from '../menus.ts';
+import { badgeFor, overlayFor } from '../overlay.ts';
+import type { Statistics } from '../statistics.ts';
+import type { Chosen } from './choice-menu.ts';
 import { playerStyles } from './player-styles.ts';
-import type { Quality } from './quality-menu.ts';
 
 declare global {
   interface Window {
     /** For tests and the bench: the element that shows the picture, and what the player measures. */
-    mediaserverPlayer?: { video: HTMLVideoElement; statistics: Playback['statistics'] };
+    mediaserverPlayer?: { video: HTMLVideoElement; statistics: () => Statistics };
   }
 }
 
@@ -46,11 +46,8 @@ export class Player extends LitElement {
   static override styles = playerStyles;
 
   readonly #video = document.createElement('video');
-  #watch: StreamWatch | null = null;
-  #playback: Playback | null = null;
+  #live: LivePlayer | null = null;
   #refresh: ReturnType<typeof setInterval> | undefined;
-  #lastKnown = 'asking';
-  #broadcast: string | null = null;
 
   constructor() {
     super();
@@ -63,23 +60,19 @@ export class Player extends LitElement {
     this.menuOpen = false;
   }
 
-  get watch(): StreamWatch | null {
-    return this.#watch;
-  }
-
   override connectedCallback(): void {
     super.connectedCallback();
     document.addEventListener('keydown', this.#onKey);
     // Before anything is drawn (see scheduleUpdate): the first picture waits for the media, not for buttons.
-    if (!this.#playback) this.#begin();
+    if (!this.#live) this.#begin();
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     document.removeEventListener('keydown', this.#onKey);
     clearInterval(this.#refresh);
-    this.#watch?.stop();
-    this.#playback?.destroy();
+    this.#live?.destroy();
+    this.#live = null;
   }
 
   protected override async scheduleUpdate(): Promise<void> {
@@ -95,67 +88,44 @@ export class Player extends LitElement {
     video.tabIndex = -1;
     video.muted = this.muted;
     const { stream, token, technology } = this;
-    const url = manifestUrl(stream, token, technology);
-    const playback = new Playback(video, { technology, url, session: newViewerSession() });
-    playback.addEventListener('change', () => {
-      this.requestUpdate();
-      if (playback.phase === 'ended' || (playback.phase === 'stalled' && this.#lastKnown === 'live')) this.#watch?.askNow();
+    const live = new LivePlayer(video, { stream, token, technology });
+    this.#live = live;
+    live.addEventListener('change', () => this.requestUpdate());
+    live.watch.addEventListener('change', () => {
+      const detail = { known: live.watch.known, stream: live.watch.stream };
+      this.dispatchEvent(new CustomEvent('stream-change', { detail, bubbles: true, composed: true }));
     });
-    this.#playback = playback;
-    this.#watch = new StreamWatch(this.stream, this.token);
-    this.#watch.addEventListener('change', () => this.#onState());
-    window.mediaserverPlayer = { video, statistics: () => playback.statistics() };
-    // Do not wait for the state: a running stream's picture is there sooner than its answer.
-    playback.start();
-    this.#watch.start();
-    this.#refresh = setInterval(() => this.requestUpdate(), 500);
-  }
-
-  #onState(): void {
-    const playback = this.#playback!;
-    const { known, stream } = this.#watch!;
-    const before = this.#lastKnown;
-    this.#lastKnown = known;
-    playback.sourceLive = known === 'live' || known === 'asking' || known === 'unreachable';
-    switch (known) {
-      case 'live':
-      case 'starting':
-        if (stream?.started_at && this.#broadcast && stream.started_at !== this.#broadcast && playback.phase === 'ended') {
-          playback.restart();
-        } else if (before === 'ended' || playback.phase === 'ended') playback.restart();
-        else playback.start();
-        if (stream?.started_at) this.#broadcast = stream.started_at;
-        break;
-      case 'offline':
-      case 'missing':
-      case 'private':
-        playback.stop();
-        break;
-      case 'ended':
-        // What is in the buffer plays to its end; one that has nothing to show is let go.
-        if (playback.phase === 'loading') playback.stop();
-        break;
-      case 'interrupted':
-      case 'unreachable':
-      case 'asking':
-        break;
-    }
-    this.dispatchEvent(new CustomEvent('stream-change', { detail: { known, stream }, bubbles: true, composed: true }));
-    this.requestUpdate();
+    window.mediaserverPlayer = { video, statistics: () => live.playback.statistics() };
+    live.start();
+    this.#refresh = setInterval(() => {
+      live.captions.tick();
+      this.requestUpdate();
+    }, 500);
   }
 
   protected override updated(): void {
-    this.#video.setAttribute('aria-label', this.#watch?.stream?.title || this.stream);
+    this.#video.setAttribute('aria-label', this.#live?.watch.stream?.title || this.stream);
   }
 
   protected override render() {
-    const playback = this.#playback;
-    const stream = this.#watch?.stream ?? null;
-    const phase = playback?.phase ?? 'loading';
-    const overlay = overlayFor(this.#watch?.known ?? 'asking', phase, playback?.picture ?? false);
-    const qualities = this.#qualities();
-    const current = qualities.find((quality) => quality.index === playback?.current)?.name ?? '';
+    const live = this.#live;
+    if (!live) return nothing;
+    const { playback, watch, captions } = live;
+    const { known, stream } = watch;
+    const { phase } = playback;
+    const overlay = overlayFor(known, phase, playback.picture);
+    const badge = badgeFor(known, phase);
     const controls = phase !== 'idle' && (overlay === null || overlay.light);
+    const offered = {
+      levels: playback.levels,
+      renditions: stream?.renditions ?? [],
+      chosen: playback.chosen,
+      current: playback.current,
+      audioTracks: playback.audioTracks,
+      audioTrack: playback.audioTrack,
+      statistics: this.statisticsShown,
+    };
+    const { current, sections } = qualitySections(offered);
     return html`<media-controller
       nohotkeys
       nomutedpref
@@ -172,9 +142,9 @@ export class Player extends LitElement {
         noautohide
         .overlay=${overlay}
         .poster=${this.#posterUrl()}
-        @play-wanted=${() => void playback?.play()}
+        @play-wanted=${() => void playback.play()}
       ></ms-player-overlay>
-      ${this.statisticsShown && playback
+      ${this.statisticsShown
         ? html`<ms-stats-panel
             slot="top-chrome"
             noautohide
@@ -184,31 +154,42 @@ export class Player extends LitElement {
             @close=${() => (this.statisticsShown = false)}
           ></ms-stats-panel>`
         : nothing}
-      ${playback?.mutedByBrowser && controls && !this.menuOpen
+      ${playback.mutedByBrowser && controls && !this.menuOpen
         ? html`<button slot="top-chrome" noautohide class="unmute" type="button" @click=${() => playback.unmute()}>
             ${soundOffIcon()}<span>Turn on sound</span>
           </button>`
         : nothing}
+      ${badge ? html`<div slot="top-chrome" noautohide class="badge" role="status">${badge}</div>` : nothing}
       ${this.embed && stream ? this.#embedTitle(stream.title || this.stream, stream.viewers) : nothing}
       <media-control-bar class=${controls ? '' : 'away'} ?noautohide=${this.menuOpen}>
         <media-play-button tooltipplacement="top"></media-play-button>
         <media-mute-button tooltipplacement="top"></media-mute-button>
         <media-volume-range></media-volume-range>
         <ms-live-button
-          .live=${playback?.following ?? true}
-          .behind_s=${Math.round(playback?.behind_s ?? 0)}
-          @click=${() => playback?.goLive()}
+          .live=${playback.following}
+          .behind_s=${Math.round(playback.behind_s)}
+          @click=${() => playback.goLive()}
         ></ms-live-button>
         <span class="space"></span>
-        <ms-quality-menu
-          .qualities=${qualities}
-          .chosen=${playback?.chosen ?? -1}
-          .current=${current}
-          .statistics=${this.statisticsShown}
-          @choose=${(event: CustomEvent<number>) => playback?.choose(event.detail)}
-          @statistics=${() => (this.statisticsShown = !this.statisticsShown)}
+        ${captions.renditions.length > 0
+          ? html`<ms-choice-menu
+              .icon=${captionsIcon(22)}
+              .sections=${captionSections(captions.renditions, captions.chosen)}
+              .lit=${captions.chosen >= 0}
+              label="Captions: ${captions.renditions[captions.chosen]?.name ?? 'off'}"
+              hint="Captions (c)"
+              @choose=${(event: CustomEvent<Chosen>) => this.#choose(live, event.detail)}
+              @toggle=${this.#onMenu}
+            ></ms-choice-menu>`
+          : nothing}
+        <ms-choice-menu
+          .icon=${slidersIcon(22)}
+          .sections=${sections}
+          label=${qualityLabel(playback.chosen, current)}
+          hint="Quality"
+          @choose=${(event: CustomEvent<Chosen>) => this.#choose(live, event.detail)}
           @toggle=${this.#onMenu}
-        ></ms-quality-menu>
+        ></ms-choice-menu>
         <media-pip-button tooltipplacement="top"></media-pip-button>
         <media-fullscreen-button tooltipplacement="top"></media-fullscreen-button>
       </media-control-bar>
@@ -223,23 +204,26 @@ export class Player extends LitElement {
     </div>`;
   }
 
-  #qualities(): Quality[] {
-    const renditions = this.#watch?.stream?.renditions ?? [];
-    return (this.#playback?.levels ?? [])
-      .map((level) => ({
-        index: level.index,
-        bitrate_bps: level.bitrate_bps,
-        name: rungName(
-          { name: level.rendition, height: level.height, width: level.width, frameRate: level.frameRate },
-          renditions.find((rendition) => rendition.name === level.rendition),
-        ),
-        detail: bitrateText(level.bitrate_bps),
-      }))
-      .sort((a, b) => b.bitrate_bps - a.bitrate_bps);
+  #choose({ playback, captions }: LivePlayer, { section, value }: Chosen): void {
+    switch (section) {
+      case 'quality':
+        playback.choose(value);
+        break;
+      case 'sound':
+        playback.chooseAudioTrack(value);
+        break;
+      case 'captions':
+        captions.choose(value);
+        break;
+      case 'statistics':
+        this.statisticsShown = value === 1;
+        break;
+    }
+    this.requestUpdate();
   }
 
   #posterUrl(): string | null {
-    const known = this.#watch?.known ?? 'asking';
+    const known = this.#live?.watch.known ?? 'asking';
     return known === 'ended' || known === 'interrupted' || known === 'starting'
       ? `${liveBase(this.stream, this.token)}/poster.jpg`
       : null;
@@ -247,10 +231,10 @@ export class Player extends LitElement {
 
   // The controller plays and pauses by itself; the playback has to know that the viewer meant it.
   #onPlayRequest(): void {
-    void this.#playback?.play();
+    void this.#live?.playback.play();
   }
   #onPauseRequest(): void {
-    this.#playback?.pause();
+    this.#live?.playback.pause();
   }
 
   #onMenu(event: Event): void {
@@ -260,14 +244,18 @@ export class Player extends LitElement {
   }
 
   readonly #onKey = (event: KeyboardEvent): void => {
-    const playback = this.#playback;
-    if (!playback || event.defaultPrevented || belongsToFocus(event)) return;
+    if (!this.#live || event.defaultPrevented || belongsToFocus(event)) return;
+    const { playback, captions } = this.#live;
     const { video } = playback;
     const used = pressKey(event.key, {
       toggle: () => playback.toggle(),
       mute: () => (video.muted ? playback.unmute() : (video.muted = true)),
       fullscreen: () => this.renderRoot.querySelector<HTMLElement>('media-fullscreen-button')?.click(),
       statistics: () => (this.statisticsShown = !this.statisticsShown),
+      captions: () => {
+        captions.toggle();
+        this.requestUpdate();
+      },
       live: () => playback.goLive(),
       step: (direction) => playback.step(direction),
       volume: (change) => {

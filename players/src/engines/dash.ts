@@ -55,10 +55,13 @@ export class DashEngine implements Engine {
       events.STREAM_UPDATED,
       events.QUALITY_CHANGE_RENDERED,
       events.TRACK_CHANGE_RENDERED,
-      events.PERIOD_SWITCH_COMPLETED,
     ]) {
       player.on(event, () => handlers.onChange());
     }
+    player.on(events.PERIOD_SWITCH_COMPLETED, () => {
+      handlers.onChange();
+      handlers.onBreak();
+    });
     player.on(events.ERROR, (event: { error?: { code?: number } | string }) => {
       const fault = faultOf(event.error);
       if (fault) handlers.onFault(fault);

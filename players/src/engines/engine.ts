@@ -35,6 +35,8 @@ export interface EngineHandlers {
   onFault: (fault: EngineFault) => void;
   /** Qualities, sounds or what is on the screen have changed. */
   onChange: () => void;
+  /** The source has changed: a discontinuity, after which there may be other renditions. */
+  onBreak: () => void;
   /** Once per playlist that says it: the duration of a part, or of a segment where there are no parts. */
   onPartTarget: (part_s: number) => void;
 }

@@ -13,7 +13,8 @@ export function hlsWorksHere(): boolean {
 const FIRST_GUESS_BPS = 10_000_000;
 
 const quick = { maxTimeToFirstByteMs: 12_000, maxLoadTimeMs: 20_000 };
-const retries = (maxNumRetry: number) => ({ maxNumRetry, retryDelayMs: 200, maxRetryDelayMs: 2000 });
+/** A server that restarts is found again within a second. */
+const retries = (maxNumRetry: number) => ({ maxNumRetry, retryDelayMs: 200, maxRetryDelayMs: 1000 });
 
 function configuration(session: string, start_target_s: number): Partial<HlsConfig> {
   return {
@@ -79,7 +80,10 @@ export class HlsEngine implements Engine {
     ]) {
       hls.on(event, () => handlers.onChange());
     }
+    let breaks = -1;
     hls.on(Events.LEVEL_LOADED, (_event, { details }) => {
+      if (breaks >= 0 && details.endCC > breaks) handlers.onBreak();
+      breaks = Math.max(breaks, details.endCC);
       handlers.onPartTarget(details.partTarget || details.targetduration);
     });
     hls.on(Events.ERROR, (_event, data) => {

@@ -1,27 +1,45 @@
-import { LitElement, css, html, nothing } from 'lit';
-import { slidersIcon } from '../icons.ts';
+import { LitElement, css, html, nothing, type TemplateResult } from 'lit';
 import { reset } from '../styles/shared.ts';
 
-export interface Quality {
-  index: number;
-  name: string;
-  detail: string;
+export interface Chosen {
+  section: string;
+  value: number;
 }
 
-/** The menu of picture qualities, and the switch for the statistics. */
-export class QualityMenu extends LitElement {
+export interface Choice {
+  value: number;
+  name: string;
+  detail?: string;
+}
+
+/** Choices of which one holds, or with `toggle` one that is on or off. */
+export interface Section {
+  id: string;
+  heading: string;
+  choices: Choice[];
+  chosen: number;
+  /** A single choice that is on or off; with the key that does the same. */
+  toggle?: { key: string };
+}
+
+/** A button of the control bar that opens a menu. Tells by `choose` with the section's id and the value. */
+export class ChoiceMenu extends LitElement {
   static override properties = {
-    qualities: { attribute: false },
-    chosen: { type: Number },
-    current: { type: String },
-    statistics: { type: Boolean },
+    sections: { attribute: false },
+    icon: { attribute: false },
+    label: {},
+    hint: {},
+    lit: { type: Boolean },
     open: { type: Boolean, reflect: true },
   };
-  declare qualities: Quality[];
-  declare chosen: number;
-  /** The name of what is on the screen, shown beside "Auto". */
-  declare current: string;
-  declare statistics: boolean;
+  declare sections: Section[];
+  declare icon: TemplateResult;
+  /** What the button is called, with what is chosen. */
+  declare label: string;
+  /** What the menu is called. */
+  declare hint: string;
+  /** The button shows that something is on. */
+  declare lit: boolean;
   declare open: boolean;
 
   static override styles = [
@@ -45,6 +63,9 @@ export class QualityMenu extends LitElement {
         width: 2.75rem;
         min-height: 2.75rem;
         border-radius: 8px;
+      }
+      .opener.lit {
+        box-shadow: inset 0 -3px 0 -1px #9fb0ff;
       }
       button:focus-visible {
         outline: 2px solid #fff;
@@ -74,6 +95,7 @@ export class QualityMenu extends LitElement {
       }
       .item {
         display: grid;
+        width: 100%;
         grid-template-columns: 1.125rem 1fr auto;
         align-items: center;
         gap: 0.5rem;
@@ -127,10 +149,11 @@ export class QualityMenu extends LitElement {
 
   constructor() {
     super();
-    this.qualities = [];
-    this.chosen = -1;
-    this.current = '';
-    this.statistics = false;
+    this.sections = [];
+    this.icon = html``;
+    this.label = '';
+    this.hint = '';
+    this.lit = false;
     this.open = false;
   }
 
@@ -145,50 +168,59 @@ export class QualityMenu extends LitElement {
   }
 
   protected override render() {
-    const name = this.chosen < 0 ? `automatic, now ${this.current || 'choosing'}` : this.current;
     return html`<button
-        class="opener"
+        class="opener ${this.lit ? 'lit' : ''}"
         type="button"
         aria-haspopup="menu"
         aria-expanded=${this.open}
-        aria-label="Quality: ${name}"
-        title="Quality"
+        aria-label=${this.label}
+        title=${this.hint}
         @click=${this.#toggle}
       >
-        ${slidersIcon(22)}
+        ${this.icon}
       </button>
       ${this.open ? this.#menu() : nothing}`;
   }
 
   #menu() {
-    return html`<div class="menu" role="menu" aria-label="Quality" @keydown=${this.#onKey}>
-      <div class="heading" aria-hidden="true">Quality</div>
-      ${this.#item(-1, 'Auto', this.chosen < 0 ? this.current : '')}
-      ${this.qualities.map((quality) => this.#item(quality.index, quality.name, quality.detail))}
-      <hr role="separator" />
-      <button
-        class="item"
-        type="button"
-        role="menuitemcheckbox"
-        aria-checked=${this.statistics}
-        tabindex="-1"
-        @click=${this.#toggleStatistics}
-      >
-        <i></i><span>Statistics</span><kbd aria-hidden="true">i</kbd>
-      </button>
+    return html`<div class="menu" role="menu" aria-label=${this.hint} @keydown=${this.#onKey}>
+      ${this.sections.map(
+        (section, index) => html`${index > 0 ? html`<hr role="separator" />` : nothing}
+          ${section.toggle ? this.#toggleItem(section, section.toggle.key) : this.#group(section)}`,
+      )}
     </div>`;
   }
 
-  #item(index: number, name: string, detail: string) {
+  #group(section: Section) {
+    return html`<div role="group" aria-label=${section.heading}>
+      <div class="heading" aria-hidden="true">${section.heading}</div>
+      ${section.choices.map(
+        ({ value, name, detail }) =>
+          html`<button
+            class="item"
+            type="button"
+            role="menuitemradio"
+            aria-checked=${section.chosen === value}
+            tabindex="-1"
+            @click=${() => this.#choose(section.id, value)}
+          >
+            <i></i><span>${name}</span><span class="detail">${detail ?? ''}</span>
+          </button>`,
+      )}
+    </div>`;
+  }
+
+  #toggleItem({ id, heading, chosen }: Section, key: string) {
+    const on = chosen > 0;
     return html`<button
       class="item"
       type="button"
-      role="menuitemradio"
-      aria-checked=${this.chosen === index}
+      role="menuitemcheckbox"
+      aria-checked=${on}
       tabindex="-1"
-      @click=${() => this.#choose(index)}
+      @click=${() => this.#choose(id, on ? 0 : 1)}
     >
-      <i></i><span>${name}</span><span class="detail">${detail}</span>
+      <i></i><span>${heading}</span><kbd aria-hidden="true">${key}</kbd>
     </button>`;
   }
 
@@ -209,13 +241,8 @@ export class QualityMenu extends LitElement {
     if (refocus) this.renderRoot.querySelector<HTMLElement>('.opener')?.focus();
   }
 
-  #choose(index: number): void {
-    this.dispatchEvent(new CustomEvent('choose', { detail: index }));
-    this.#close(true);
-  }
-
-  #toggleStatistics(): void {
-    this.dispatchEvent(new Event('statistics'));
+  #choose(section: string, value: number): void {
+    this.dispatchEvent(new CustomEvent<Chosen>('choose', { detail: { section, value } }));
     this.#close(true);
   }
 
@@ -245,4 +272,4 @@ export class QualityMenu extends LitElement {
   }
 }
 
-customElements.define('ms-quality-menu', QualityMenu);
+customElements.define('ms-choice-menu', ChoiceMenu);
