@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 
 from transcoder.manifests.attributes import quoted
 from transcoder.manifests.config import WindowConfig
+from transcoder.manifests.dateranges import NONE, DateRanges
+from transcoder.manifests.dates import date_time
 from transcoder.manifests.duration import exact, short
 from transcoder.manifests.reload import Skip
 from transcoder.manifests.segment import Part, Position, Segment
@@ -27,7 +28,13 @@ class Report:
     position: Position
 
 
-def render(window: MediaWindow, *, skip: Skip | None = None, reports: Sequence[Report] = ()) -> str:
+def render(
+    window: MediaWindow,
+    *,
+    skip: Skip | None = None,
+    reports: Sequence[Report] = (),
+    date_ranges: DateRanges = NONE,
+) -> str:
     """The playlist of this moment, or a delta update of it where ``skip`` asks and something can be skipped.
 
     A window without a part gives a playlist without segments, which players do not take: ask
@@ -39,7 +46,11 @@ def render(window: MediaWindow, *, skip: Skip | None = None, reports: Sequence[R
     lines.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{window.discontinuity_sequence}\n")
     first = not skipped
     if skipped:
-        lines.append(_skip_line(skip, skipped))
+        lines.append(_skip_line(skip, skipped, date_ranges))
+    if not (skipped and skip is Skip.V2):
+        # 6.2.5.1: only "v2" skips them; "All tags that were not skipped MUST remain".
+        lines.append(date_ranges.older)
+    lines.append(date_ranges.newer)
     for segment in window.newest_segments(skipped):
         if segment.text is None:
             segment.text = _finished(segment)
@@ -91,16 +102,18 @@ def _constants(config: WindowConfig) -> str:
         "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES"
         f",PART-HOLD-BACK={short(config.part_hold_back_us)}"
         f",HOLD-BACK={short(config.hold_back_us)}"
-        f",CAN-SKIP-UNTIL={short(config.can_skip_until_us)}\n"
+        f",CAN-SKIP-UNTIL={short(config.can_skip_until_us)},CAN-SKIP-DATERANGES=YES\n"
         f"#EXT-X-PART-INF:PART-TARGET={short(config.part_target_us)}\n"
     )
 
 
-def _skip_line(skip: Skip | None, skipped: int) -> str:
-    # 4.4.5.2: RECENTLY-REMOVED-DATERANGES is "REQUIRED if the Client requested an update that skips
-    # EXT-X-DATERANGE tags", and may be empty. We write no date ranges yet.
-    removed = ',RECENTLY-REMOVED-DATERANGES=""' if skip is Skip.V2 else ""
-    return f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}{removed}\n"
+def _skip_line(skip: Skip | None, skipped: int, date_ranges: DateRanges) -> str:
+    text = f"#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}"
+    if skip is Skip.V2:
+        # 4.4.5.2: RECENTLY-REMOVED-DATERANGES is "REQUIRED if the Client requested an update that skips
+        # EXT-X-DATERANGE tags", "a tab (0x9) delimited list of EXT-X-DATERANGE IDs", and may be empty.
+        text += f",RECENTLY-REMOVED-DATERANGES={quoted(chr(9).join(date_ranges.recently_removed))}"
+    return text + "\n"
 
 
 def _scope(segment: Segment, first: bool) -> str:
@@ -115,7 +128,7 @@ def _begun(segment: Segment) -> str:
     # 4.4.4.9: tags applied to a Parent Segment "MUST appear before the first EXT-X-PART tag".
     text = ""
     if segment.program_time_ms is not None:
-        text = f"#EXT-X-PROGRAM-DATE-TIME:{_date_time(segment.program_time_ms)}\n"
+        text = f"#EXT-X-PROGRAM-DATE-TIME:{date_time(segment.program_time_ms)}\n"
     if segment.tagged:
         text += "".join(map(_part, segment.parts))
     return text
@@ -137,9 +150,3 @@ def _report(report: Report) -> str:
         f"#EXT-X-RENDITION-REPORT:URI={quoted(report.uri)}"
         f",LAST-MSN={position.msn},LAST-PART={position.part}\n"
     )
-
-
-def _date_time(unix_ms: int) -> str:
-    """ISO 8601 (RFC 8216bis 4.4.4.6) in UTC, to the millisecond."""
-    seconds, milliseconds = divmod(unix_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"

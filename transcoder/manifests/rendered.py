@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
+from transcoder.manifests.dateranges import NONE, DateRanges
 from transcoder.manifests.hls import Report, render
 from transcoder.manifests.reload import Skip
 from transcoder.manifests.window import MediaWindow
@@ -46,7 +47,7 @@ class RenderedPlaylist:
 
 
 class PlaylistCache:
-    """One rendition's playlist: rendered at most once for each version, skip and set of reports.
+    """One rendition's playlist: rendered at most once for each version, skip, set of reports and date ranges.
 
     Only the newest version is kept. The reports belong to the key because a report must be "as up-to-date as
     the Playlist that contains it" (RFC 8216bis 4.4.5.4): another rendition may move on while this one stands.
@@ -55,22 +56,29 @@ class PlaylistCache:
     def __init__(self) -> None:
         self._version = -1
         self._reports: tuple[Report, ...] = ()
+        self._date_ranges = NONE
         self._playlists: dict[Skip | None, RenderedPlaylist] = {}
         self.renders = 0
         """How often text was written since the start."""
 
     def get(
-        self, window: MediaWindow, *, skip: Skip | None = None, reports: Sequence[Report] = ()
+        self,
+        window: MediaWindow,
+        *,
+        skip: Skip | None = None,
+        reports: Sequence[Report] = (),
+        date_ranges: DateRanges = NONE,
     ) -> RenderedPlaylist:
         """The playlist of this moment. ``window`` must be the same object in every call."""
         now = tuple(reports)
-        if window.version != self._version or now != self._reports:
+        if window.version != self._version or now != self._reports or date_ranges != self._date_ranges:
             self._version = window.version
             self._reports = now
+            self._date_ranges = date_ranges
             self._playlists.clear()
         playlist = self._playlists.get(skip)
         if playlist is None:
-            playlist = RenderedPlaylist(render(window, skip=skip, reports=now))
+            playlist = RenderedPlaylist(render(window, skip=skip, reports=now, date_ranges=date_ranges))
             self._playlists[skip] = playlist
             self.renders += 1
         return playlist

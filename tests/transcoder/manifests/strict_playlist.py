@@ -49,6 +49,8 @@ ATTRIBUTES: dict[str, dict[str, tuple[re.Pattern[str], bool]]] = {
         "FRAME-RATE": (re.compile(r"[0-9]+\.[0-9]{3}"), False),
         "VIDEO-RANGE": (re.compile("SDR|HLG|PQ"), False),
         "AUDIO": (QUOTED, False),
+        "SUBTITLES": (QUOTED, False),
+        "CLOSED-CAPTIONS": (re.compile(r'NONE|"[^"\r\n]*"'), False),
     },
     "EXT-X-MEDIA": {
         "TYPE": (ENUMERATED, True),
@@ -58,9 +60,20 @@ ATTRIBUTES: dict[str, dict[str, tuple[re.Pattern[str], bool]]] = {
         "DEFAULT": (YES_NO, False),
         "AUTOSELECT": (YES_NO, False),
         "CHANNELS": (QUOTED, False),
+        "FORCED": (YES_NO, False),
+        "CHARACTERISTICS": (QUOTED, False),
+        "INSTREAM-ID": (re.compile(r'"(CC[1-4]|SERVICE[1-9][0-9]?)"'), False),
         "URI": (QUOTED, False),
     },
+    "EXT-X-DATERANGE": {
+        "ID": (QUOTED, True),
+        "CLASS": (QUOTED, False),
+        "START-DATE": (re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"'), True),
+        "DURATION": (DECIMAL, False),
+    },
 }
+CLIENT_ATTRIBUTE = re.compile(r'"[^"\r\n]*"|0[xX][0-9A-F]+|[0-9]+(\.[0-9]+)?')
+"""4.4.5.1: X- attributes are quoted-strings, hexadecimal-sequences or decimal-floating-points."""
 
 DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -84,9 +97,12 @@ def attribute_list(tag: str, text: str) -> dict[str, str]:
         if match is None:
             raise Broken(f"{tag}: not an attribute list at {rest!r}")
         name, value = match[1], match[2]
-        need(name in schema, f"{tag}: unknown attribute {name}")
         need(name not in found, f"{tag}: {name} twice")
-        need(schema[name][0].fullmatch(value), f"{tag}: {name}={value} has the wrong type")
+        if tag == "EXT-X-DATERANGE" and name.startswith("X-"):
+            need(CLIENT_ATTRIBUTE.fullmatch(value), f"{tag}: {name}={value} has the wrong type")
+        else:
+            need(name in schema, f"{tag}: unknown attribute {name}")
+            need(schema[name][0].fullmatch(value), f"{tag}: {name}={value} has the wrong type")
         found[name] = value.strip('"')
         rest = rest[match.end() :]
         if not rest:
@@ -129,6 +145,7 @@ class StrictPlaylist:
     discontinuity_sequence: int = 0
     skipped: int = 0
     removed_dateranges: str | None = None
+    date_ranges: dict[str, dict[str, str]] = field(default_factory=dict)
     segments: list[StrictSegment] = field(default_factory=list)
     open_parts: list[StrictPart] = field(default_factory=list)
     open_program_time: str | None = None
@@ -289,6 +306,9 @@ def _tag(out: StrictPlaylist, scope: _Scope, tag: str, value: str) -> None:
         case "EXT-X-RENDITION-REPORT":
             need(attributes["URI"] not in out.reports, "two reports of one rendition")
             out.reports[attributes["URI"]] = (int(attributes["LAST-MSN"]), int(attributes["LAST-PART"]))
+        case "EXT-X-DATERANGE":
+            need(attributes["ID"] not in out.date_ranges, "two date ranges with one ID")
+            out.date_ranges[attributes["ID"]] = attributes
         case "EXT-X-ENDLIST":
             out.ended = True
         case _:
@@ -300,6 +320,8 @@ def _check_whole(out: StrictPlaylist, once: set[str]) -> None:
     # 8: 9 for EXT-X-SKIP, 10 where it replaces EXT-X-DATERANGE; 6 for EXT-X-MAP. 6.2.1: not more than that.
     required = 6 if not out.skipped else 9 if out.removed_dateranges is None else 10
     need(out.version == required, f"version {out.version}, required is {required}")
+    dated = out.open_program_time or any(segment.program_time for segment in out.segments)
+    need(dated or not out.date_ranges, "4.4.5.1: EXT-X-DATERANGE needs an EXT-X-PROGRAM-DATE-TIME")
     need(not (out.ended and out.hint), "4.4.5.3: EXT-X-PRELOAD-HINT beside EXT-X-ENDLIST")
     need(not (out.ended and out.skipped), "6.2.5.1: a delta update of an ended playlist")
     for segment in out.segments:
@@ -332,7 +354,19 @@ def merge(old: StrictPlaylist, delta: StrictPlaylist) -> StrictPlaylist:
         number += segment.discontinuity
         map_uri = segment.map_uri or map_uri
         fresh.append(replace(segment, discontinuity_number=number, map_uri=map_uri))
-    return replace(delta, version=6, skipped=0, removed_dateranges=None, segments=carried + fresh)
+    date_ranges = delta.date_ranges
+    if delta.removed_dateranges is not None:
+        gone = delta.removed_dateranges.split("\t")
+        kept = {range_id: each for range_id, each in old.date_ranges.items() if range_id not in gone}
+        date_ranges = kept | date_ranges
+    return replace(
+        delta,
+        version=6,
+        skipped=0,
+        removed_dateranges=None,
+        date_ranges=date_ranges,
+        segments=carried + fresh,
+    )
 
 
 def read_multivariant(text: str) -> tuple[list[tuple[dict[str, str], str]], list[dict[str, str]]]:
@@ -353,8 +387,21 @@ def read_multivariant(text: str) -> tuple[list[tuple[dict[str, str], str]], list
         elif tag == "EXT-X-MEDIA":
             media.append(attribute_list(tag, value))
         else:
-            need(line in ("#EXT-X-VERSION:6", "#EXT-X-INDEPENDENT-SEGMENTS"), f"{line} has no place here")
+            known = ("#EXT-X-VERSION:6", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS")
+            need(line in known, f"{line} has no place here")
     need(pending is None and variants, "no variant")
-    groups = {rendition["GROUP-ID"] for rendition in media}
-    need(all(v.get("AUDIO") in groups for v, _ in variants if "AUDIO" in v), "an audio group of nothing")
+    for kind in ("AUDIO", "SUBTITLES", "CLOSED-CAPTIONS"):
+        groups = {rendition["GROUP-ID"] for rendition in media if rendition["TYPE"] == kind} | {"NONE"}
+        need(all(v.get(kind, "NONE") in groups for v, _ in variants), f"a group of {kind} that is not there")
+    for rendition in media:
+        captions = rendition["TYPE"] == "CLOSED-CAPTIONS"
+        need(("URI" in rendition) != captions, "4.4.6.1: URI, and not for captions in the video")
+        need(("INSTREAM-ID" in rendition) == captions, "4.4.6.1: INSTREAM-ID, for captions in the video only")
+        need("FORCED" not in rendition or rendition["TYPE"] == "SUBTITLES", "4.4.6.1: FORCED")
+    nones = [v.get("CLOSED-CAPTIONS") == "NONE" for v, _ in variants]
+    need(all(nones) or not any(nones), "4.4.6.2: CLOSED-CAPTIONS=NONE on some variants")
+    names = [(r["TYPE"], r["GROUP-ID"], r["NAME"]) for r in media]
+    need(len(set(names)) == len(names), "4.4.6.1.1: two names alike in a group")
+    services = any(r.get("INSTREAM-ID", "").startswith("SERVICE") for r in media)
+    need(("#EXT-X-VERSION:7" in lines) == services, "8: version 7 for SERVICE, not otherwise")
     return variants, media

@@ -8,7 +8,15 @@ from fractions import Fraction
 import pytest
 
 from tests.transcoder.manifests.strict_playlist import read_multivariant
-from transcoder.manifests.multivariant import AudioRendition, Variant, render
+from transcoder.manifests.multivariant import (
+    NO_CAPTIONS,
+    AudioRendition,
+    CaptionRendition,
+    SubtitleRendition,
+    Variant,
+    distinct,
+    render,
+)
 
 SOURCE = Variant(
     name="source",
@@ -126,3 +134,77 @@ def test_what_only_the_caller_can_keep_is_checked(
 ) -> None:
     with pytest.raises(ValueError):
         render(variants, audio)
+
+
+class TestText:
+    """4.4.6.1: SUBTITLES and CLOSED-CAPTIONS."""
+
+    SUBTITLES = (
+        SubtitleRendition(group="subs", name="CC1", uri="captions/media.m3u8", is_transcript=True),
+        SubtitleRendition(group="subs", name="Deutsch", uri="captions-de/media.m3u8", language="de"),
+    )
+
+    def variant(self, **more: object) -> Variant:
+        return Variant(name="source", uri="source/media.m3u8", codecs=("avc1",), bandwidth_bps=1, **more)  # type: ignore[arg-type]
+
+    def test_subtitles(self) -> None:
+        text = render([self.variant(subtitle_group="subs")], subtitles=self.SUBTITLES)
+        assert text.splitlines()[3:6] == [
+            '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="subs",NAME="CC1",DEFAULT=NO,AUTOSELECT=YES,FORCED=NO'
+            ',CHARACTERISTICS="public.accessibility.transcribes-spoken-dialog'
+            ',public.accessibility.describes-music-and-sound",URI="captions/media.m3u8"',
+            '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="subs",NAME="Deutsch",LANGUAGE="de",DEFAULT=NO'
+            ',AUTOSELECT=YES,FORCED=NO,URI="captions-de/media.m3u8"',
+            '#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="avc1",SUBTITLES="subs"',
+        ]
+        read_multivariant(text)
+
+    def test_captions_in_the_video(self) -> None:
+        captions = [CaptionRendition(group="cc", name="CC1", instream_id="CC1", language="en")]
+        text = render([self.variant(captions="cc")], captions=captions)
+        assert (
+            '#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID="cc",NAME="CC1",LANGUAGE="en",DEFAULT=NO'
+            ',AUTOSELECT=YES,INSTREAM-ID="CC1"\n' in text
+        )
+        assert text.endswith('CODECS="avc1",CLOSED-CAPTIONS="cc"\nsource/media.m3u8\n')
+        read_multivariant(text)
+
+    def test_a_service_needs_version_7(self) -> None:
+        captions = [CaptionRendition(group="cc", name="Digital", instream_id="SERVICE3")]
+        text = render([self.variant(captions="cc")], captions=captions)
+        assert "#EXT-X-VERSION:7\n" in text
+        read_multivariant(text)
+
+    def test_no_captions(self) -> None:
+        text = render([self.variant(captions=NO_CAPTIONS)])
+        assert "CLOSED-CAPTIONS=NONE\n" in text
+        read_multivariant(text)
+
+    def test_none_is_for_all_variants_or_for_no_one(self) -> None:
+        with pytest.raises(ValueError, match="no captions"):
+            render([self.variant(captions=NO_CAPTIONS), self.variant()])
+
+    def test_unknown_groups_are_refused(self) -> None:
+        for group in ({"subtitle_group": "x"}, {"captions": "x"}):
+            with pytest.raises(ValueError, match="unknown group"):
+                render([self.variant(**group)])
+
+    def test_a_wrong_instream_id_is_refused(self) -> None:
+        for wrong in ("CC5", "SERVICE0", "SERVICE64", "cc1", 'CC1"'):
+            with pytest.raises(ValueError, match="INSTREAM-ID"):
+                render([self.variant()], captions=[CaptionRendition(group="c", name="n", instream_id=wrong)])
+
+    def test_names_alike_in_one_group_are_refused(self) -> None:
+        twice = [self.SUBTITLES[0], self.SUBTITLES[0]]
+        with pytest.raises(ValueError, match="same name"):
+            render([self.variant()], subtitles=twice)
+
+    def test_distinct_names(self) -> None:
+        assert distinct(["English", "English", "", 'a"b', "English", ""]) == [
+            "English",
+            "English 2",
+            "Track",
+            "a'b",
+            "English 3",
+            "Track 2",
+        ]
