@@ -23,6 +23,7 @@ from ingest.rtmp.server import RtmpLimits, RtmpServer
 from ingest.rtmp.session import SessionConfig
 from mediaserver.access import Access, open_access
 from mediaserver.access.secret_file import SecretFileError
+from mediaserver.live.archive import Archive
 from mediaserver.live.records import StreamRecords
 from mediaserver.live.registry import StreamRegistry
 from mediaserver.live.relays import RelayGrants
@@ -31,6 +32,8 @@ from mediaserver.metrics import Metrics
 from mediaserver.settings import Config, RtmpSettings
 from mediaserver.state.records import Records, RecordsError
 from mediaserver.state.sqlite import FILE_NAME, open_sqlite_records
+from mediaserver.storage import open_objects
+from mediaserver.storage.contract import StoreError
 from mediaserver.web.app import build_app
 from mediaserver.web.health import Check
 from mediaserver.web.listener import Listener
@@ -97,7 +100,7 @@ async def serve(config: Config, redaction: Redaction, ready: Callable[[str], Non
     async with AsyncExitStack() as stack:
         try:
             line = await _start(config, redaction, stack, draining)
-        except (RecordsError, SecretFileError) as failure:
+        except (RecordsError, SecretFileError, StoreError) as failure:
             raise StartFailed(str(failure)) from failure
         (ready or _print_line)(line)
         await draining.wait()
@@ -113,6 +116,10 @@ async def _start(config: Config, redaction: Redaction, stack: AsyncExitStack, dr
     access = await open_access(data_path, config.access, records)
     _tell_about_admin_token(access, redaction)
 
+    objects = await stack.enter_async_context(open_objects(config.storage, data_path))
+    archive = Archive(objects)
+    stack.push_async_callback(archive.close)
+
     stills = StillMaker()
     stack.push_async_callback(stills.close)
     slates = SlateMaker()
@@ -124,6 +131,7 @@ async def _start(config: Config, redaction: Redaction, stack: AsyncExitStack, dr
         make_worker=LiveWorker,
         make_still=stills.still,
         slates=slates,
+        archive=archive,
         relays=RelayGrants(records, config.rtmp.relay_addresses),
     )
     # Closed after the streams have ended, so that their last parts and answers still go out.
@@ -140,7 +148,7 @@ async def _start(config: Config, redaction: Redaction, stack: AsyncExitStack, dr
         access=access,
         settings=config.http,
         rtmp_port=rtmp_port,
-        checks=_checks(draining, records, data_path),
+        checks=_checks(draining, records, data_path, archive),
         exposition=metrics.expose,
         relay_addresses=config.rtmp.relay_addresses,
     )
@@ -185,7 +193,7 @@ def _rtmp_limits(settings: RtmpSettings) -> RtmpLimits:
     )
 
 
-def _checks(draining: Draining, records: Records, data_path: Path) -> dict[str, Check]:
+def _checks(draining: Draining, records: Records, data_path: Path, archive: Archive) -> dict[str, Check]:
     async def state() -> str:
         return await _reason(records.check())
 
@@ -193,7 +201,9 @@ def _checks(draining: Draining, records: Records, data_path: Path) -> dict[str, 
         free_bytes = (await asyncio.to_thread(shutil.disk_usage, data_path)).free
         if not os.access(data_path, os.W_OK):
             return "the data folder cannot be written"
-        return "ok" if free_bytes >= NO_SPACE_BYTES else "the disk of the data folder is full"
+        return (
+            await archive.check() if free_bytes >= NO_SPACE_BYTES else "the disk of the data folder is full"
+        )
 
     return {"server": draining.check, "storage": storage, "state": state}
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from mediaserver.storage.contract import ObjectMissing, StoreError
 from transcoder.ladder import Rendition
 from transcoder.manifests.hls import Report
 from transcoder.manifests.reload import Refuse, Serve, decide
 from transcoder.manifests.rendered import PlaylistCache, RenderedPlaylist
-from transcoder.manifests.window import Media, MediaWindow, Pending
+from transcoder.manifests.segment import Stored
+from transcoder.manifests.window import Media, MediaWindow, Pending, Segment
 from transcoder.media import Track
 
+log = logging.getLogger(__name__)
+
+Fetch = Callable[[Stored], Awaitable[Media]]
+"""Reads what has left memory. Raises :class:`mediaserver.storage.contract.StoreError`."""
+FETCH_S = 5.0
 MAX_WAITING = 20_000
 """Requests held per rendition; further ones are told to come back."""
 
@@ -31,7 +39,12 @@ class RenditionOutput:
     """Holds requests until the window has what they ask for. One event wakes all who wait."""
 
     def __init__(
-        self, rendition: Rendition, window: MediaWindow, reports: Callable[[], Sequence[Report]]
+        self,
+        rendition: Rendition,
+        window: MediaWindow,
+        reports: Callable[[], Sequence[Report]],
+        *,
+        fetch: Fetch | None = None,
     ) -> None:
         self.rendition = rendition
         self.window = window
@@ -43,6 +56,7 @@ class RenditionOutput:
         self._given_up = False
         self._stopping = False
         self._reports = reports
+        self._fetch = fetch
         self._cache = PlaylistCache()
         self._seen_version = window.version
         self._changed = asyncio.Event()
@@ -98,7 +112,36 @@ class RenditionOutput:
                     found = self.window.lookup(name)
         if found is None:
             raise PlaylistRefused(404, "there is no such media here, or no longer")
-        return found
+        return await self._fetched(found) if isinstance(found, Stored) else found
+
+    async def _fetched(self, stored: Stored) -> Media:
+        if self._fetch is None:
+            raise RuntimeError("a window's bytes are in a store that nobody told us of")
+        try:
+            async with asyncio.timeout(FETCH_S):
+                return await self._fetch(stored)
+        except ObjectMissing:
+            raise PlaylistRefused(404, "this media is lost") from None
+        except (StoreError, TimeoutError) as error:
+            log.warning("%s cannot be read: %s", stored.key, error or "too slow")
+            raise PlaylistRefused(503, "the store does not answer at the moment") from None
+
+    def growing(self, name: str) -> Segment | None:
+        """The open segment, if that is its name: its parts can be sent as they come."""
+        segment = self.window.open_segment
+        return segment if segment is not None and segment.name == name and not segment.gap else None
+
+    async def wait_part(self, segment: Segment, index: int) -> bool:
+        """Until ``segment`` has a part ``index``; False once it has ended without.
+
+        Raises :class:`PlaylistRefused` with 404, or 503 after three target durations.
+        """
+        async with self._patience():
+            while len(segment.parts) <= index:
+                if self.window.open_segment is not segment:
+                    return False
+                await self._next_change()
+        return True
 
     async def _next_change(self) -> None:
         if self._stopping:

@@ -16,12 +16,14 @@ from typing import Self
 
 from ingest.publication import Publication, PublishRefused, PublishRequest, Refusal
 from mediaserver.access.keys import hash_key
+from mediaserver.live.archive import Archive
 from mediaserver.live.records import StreamChanges, StreamRecord, StreamRecords
 from mediaserver.live.relays import RelayGrants, same_peer
 from mediaserver.live.stream import LiveStream, Slates, Still
 from mediaserver.live.transcoding import WorkerFactory
 from mediaserver.settings import LiveSettings
 from mediaserver.state.records import RecordsError
+from mediaserver.storage.contract import StoreError
 from transcoder.manifests.window import WindowCheckpoint
 
 log = logging.getLogger(__name__)
@@ -48,8 +50,10 @@ class StreamRegistry:
         make_still: Still,
         slates: Slates | None = None,
         relays: RelayGrants | None = None,
+        archive: Archive | None = None,
     ) -> None:
         self._records = records
+        self._archive = archive
         self._relays = relays
         self._settings = settings
         self._open_publish = open_publish
@@ -64,6 +68,8 @@ class StreamRegistry:
     async def __aenter__(self) -> Self:
         for record in await self._records.list():
             self._streams[record.name] = self._make_stream(record.name, record)
+        if self._archive is not None:
+            await self._restore(self._archive)
         return self
 
     async def __aexit__(
@@ -91,6 +97,32 @@ class StreamRegistry:
     def all(self) -> list[LiveStream]:
         """Every stream, by name."""
         return [self._streams[name] for name in sorted(self._streams)]
+
+    async def _restore(self, archive: Archive) -> None:
+        """Take up what an earlier process had on air; what nothing takes up is deleted."""
+        try:
+            names = await archive.streams()
+        except StoreError as error:
+            log.error("what was on air is not found: %s", error)
+            return
+        await asyncio.gather(*(self._restore_stream(archive, name) for name in names))
+        archive.clean()
+
+    async def _restore_stream(self, archive: Archive, name: str) -> None:
+        stream = self._streams.get(name)
+        if stream is None and not self._open_publish:
+            return
+        try:
+            loaded = await archive.load(name)
+        except StoreError as error:
+            log.error("stream %s: what was on air is not found: %s", name, error)
+            return
+        if loaded is None:
+            return
+        if stream is None:
+            stream = self._make_stream(name, None)
+        if stream.restore(loaded):
+            self._streams[name] = stream
 
     # The operator's changes
 
@@ -251,6 +283,7 @@ class StreamRegistry:
             make_still=self._make_still,
             slates=self._slates,
             checkpoint=_resumed(record),
+            archive=self._archive,
         )
 
     def _forget_unrecorded(self) -> None:

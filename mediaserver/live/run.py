@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from mediaserver.live.output import RenditionOutput
+from mediaserver.live.archive_load import LoadedRun
+from mediaserver.live.dash import DashManifest
+from mediaserver.live.output import Fetch, RenditionOutput
 from mediaserver.live.timeline import StreamTimeline
 from mediaserver.settings import LiveSettings
 from transcoder.cutter import choose_part_target
@@ -36,13 +38,32 @@ class WindowPlan:
 
 
 class StreamRun:
-    """The windows under one epoch. Publications come and go within it; numbers and names only go forward.
-
-    ``now_s`` is the monotonic clock in seconds, ``unix_s`` the wall clock, both of this moment.
-    """
+    """The windows under one epoch. Publications come and go within it; numbers and names only go forward."""
 
     def __init__(
         self,
+        settings: LiveSettings,
+        config: WindowConfig,
+        timeline: StreamTimeline,
+        epoch: str,
+        checkpoint: WindowCheckpoint | None = None,
+        *,
+        fetch: Fetch | None = None,
+    ) -> None:
+        self.outputs: dict[str, RenditionOutput] = {}
+        """Best first."""
+        self.frame_rates: dict[str, Fraction] = {}
+        self.config = config
+        self.timeline = timeline
+        self.epoch = epoch
+        self.dash = DashManifest(config, timeline, segment_target_s=settings.segment_target_s)
+        self._settings = settings
+        self._checkpoint = checkpoint
+        self._fetch = fetch
+
+    @classmethod
+    def begin(
+        cls,
         settings: LiveSettings,
         ladder: Ladder,
         profile: SourceProfile,
@@ -50,18 +71,33 @@ class StreamRun:
         *,
         now_s: float,
         unix_s: float,
-    ) -> None:
-        self.outputs: dict[str, RenditionOutput] = {}
-        """Best first."""
-        self.frame_rates: dict[str, Fraction] = {}
-        self.config = _window_config(settings, ladder, profile)
-        self.timeline = StreamTimeline(
+        fetch: Fetch | None = None,
+    ) -> StreamRun:
+        """For a first publication. ``now_s`` is the monotonic clock in seconds, ``unix_s`` the wall clock."""
+        timeline = StreamTimeline(
             origin_s=profile.first_arrival_s,
             program_origin_s=unix_s - (now_s - profile.first_arrival_s),
         )
-        self._settings = settings
-        self._epoch = secrets.token_hex(4)
-        self._checkpoint = checkpoint
+        config = _window_config(settings, ladder, profile)
+        return cls(settings, config, timeline, secrets.token_hex(4), checkpoint, fetch=fetch)
+
+    @classmethod
+    def restored(
+        cls, settings: LiveSettings, loaded: LoadedRun, *, now_s: float, fetch: Fetch | None
+    ) -> StreamRun | None:
+        """What an earlier process had on air; None where nothing of it can be played any more."""
+        epoch = secrets.token_hex(4)
+        found = None if loaded.run.ended else loaded.restore(epoch, now_s)
+        if found is None:
+            return None
+        run = cls(settings, loaded.run.config, found.timeline, epoch, fetch=fetch)
+        for name, window in found.windows.items():
+            stored = loaded.renditions[name]
+            output = run.outputs[name] = run._make_output(stored.rendition, window)
+            output.track = stored.track
+            if stored.frame_rate is not None:
+                run.frame_rates[name] = stored.frame_rate
+        return run
 
     def open_windows(self, ladder: Ladder, profile: SourceProfile, now_s: float) -> WindowPlan:
         """Windows of the ladder's renditions, made or taken up again. No name of the run ever vanishes."""
@@ -70,8 +106,7 @@ class StreamRun:
         for rendition in ladder.renditions:
             output = previous.pop(rendition.name, None)
             if output is None:
-                window = self._make_window(rendition, checkpoint)
-                output = RenditionOutput(rendition, window, self._reports_for(rendition.name))
+                output = self._make_output(rendition, self._make_window(rendition, checkpoint))
             else:
                 _break(output.window, now_s)
             output.rendition = rendition
@@ -137,11 +172,14 @@ class StreamRun:
     def _windows(self) -> dict[str, MediaWindow]:
         return {name: output.window for name, output in self.outputs.items()}
 
+    def _make_output(self, rendition: Rendition, window: MediaWindow) -> RenditionOutput:
+        return RenditionOutput(rendition, window, self._reports_for(rendition.name), fetch=self._fetch)
+
     def _make_window(self, rendition: Rendition, checkpoint: WindowCheckpoint | None) -> MediaWindow:
         content_type = "video/mp4" if rendition.kind is Kind.VIDEO else "audio/mp4"
         if checkpoint is None:
-            return MediaWindow(self.config, self._epoch, content_type=content_type)
-        return MediaWindow.continued(self.config, self._epoch, checkpoint, content_type=content_type)
+            return MediaWindow(self.config, self.epoch, content_type=content_type)
+        return MediaWindow.continued(self.config, self.epoch, checkpoint, content_type=content_type)
 
     def _reports_for(self, name: str) -> Callable[[], list[Report]]:
         def reports() -> list[Report]:

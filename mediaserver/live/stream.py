@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ingest.publication import Publication
+from mediaserver.live.archive import Archive, LoadedRun
 from mediaserver.live.broadcast import Broadcast, BroadcastConfig
 from mediaserver.live.interlude import Interlude
 from mediaserver.live.measures import StreamMeasures
@@ -82,6 +83,7 @@ class LiveStream:
         slates: Slates | None = None,
         record: StreamRecord | None = None,
         checkpoint: WindowCheckpoint | None = None,
+        archive: Archive | None = None,
     ) -> None:
         self.name = name
         self.record = record
@@ -98,6 +100,8 @@ class LiveStream:
         self._make_worker = make_worker
         self._make_still = make_still
         self._slates = slates
+        self._archive = archive
+        self._fetch = archive.media if archive is not None else None
         self._stand_ins: dict[str, StandIn] = {}
         self._checkpoint = checkpoint
         self._broadcast: Broadcast | None = None
@@ -194,6 +198,18 @@ class LiveStream:
     def checkpoint(self) -> WindowCheckpoint | None:
         """What must survive this process so that sequence numbers never go back."""
         return self._run.checkpoint() if self._run else self._checkpoint
+
+    def restore(self, loaded: LoadedRun) -> bool:
+        """Go on with what an earlier process had on air. False: nothing of it can be played any more."""
+        run = StreamRun.restored(self._settings, loaded, now_s=time.monotonic(), fetch=self._fetch)
+        if run is None:
+            return False
+        self._run = run
+        # The archive keeps what the run has taken up from now on.
+        self._notify()
+        self._enter(StreamEvent.RESTORED)
+        self._aftermath = asyncio.create_task(self._run_aftermath())
+        return True
 
     # A publication's way
 
@@ -295,8 +311,14 @@ class LiveStream:
         now_s = time.monotonic()
         if self._run is None:
             self._stand_ins = {}
-            self._run = StreamRun(
-                self._settings, ladder, profile, self._checkpoint, now_s=now_s, unix_s=time.time()
+            self._run = StreamRun.begin(
+                self._settings,
+                ladder,
+                profile,
+                self._checkpoint,
+                now_s=now_s,
+                unix_s=time.time(),
+                fetch=self._fetch,
             )
             self._first_playable_s = None
         return self._run.open_windows(ladder, profile, now_s)
@@ -327,6 +349,8 @@ class LiveStream:
     # Inside
 
     def _notify(self) -> None:
+        if self._run is not None and self._archive is not None:
+            self._archive.sync(self.name, self._run)
         for output in self.renditions:
             output.notify()
 
@@ -407,6 +431,7 @@ class LiveStream:
             await asyncio.sleep(self._settings.grace_s)
             self._stop_interlude()
             run.end()
+            self._notify()
             self._enter(StreamEvent.GRACE_OVER)
             await asyncio.sleep(run.linger_s)
         self._forget_run()
@@ -415,6 +440,8 @@ class LiveStream:
     def _forget_run(self) -> None:
         """What follows starts a new run under new names; its numbers go on."""
         self._checkpoint = self.checkpoint()
+        if self._run is not None and self._archive is not None:
+            self._archive.forget(self.name, self._run.epoch)
         for output in self.renditions:
             output.give_up()
         self._run = None

@@ -21,7 +21,9 @@ def profile(frame_s: float = 0.04) -> SourceProfile:
 
 def make_run(checkpoint: WindowCheckpoint | None = None, **settings: object) -> StreamRun:
     ladder = plan(TRACKS, "passthrough")
-    run = StreamRun(LiveSettings(**settings), ladder, profile(), checkpoint, now_s=101.0, unix_s=1_000_001.0)
+    run = StreamRun.begin(
+        LiveSettings(**settings), ladder, profile(), checkpoint, now_s=101.0, unix_s=1_000_001.0
+    )
     run.open_windows(ladder, profile(), 101.0)
     return run
 
