@@ -1,4 +1,4 @@
-"""Live delivery: playlists with blocking reload, init segments, segments, parts, posters.
+"""Live delivery: playlists with blocking reload, MPDs, init segments, segments, parts, posters.
 
 ``/live/{stream}/…`` for public streams; the same below ``/t/{token}/…`` for who holds a token. Names are
 checked against their grammar before any state is looked at, and an unknown name leaves no trace.
@@ -14,17 +14,20 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from mediaserver.live.output import PlaylistRefused
 from mediaserver.web.auth import Gate
 from mediaserver.web.client import Proxies
 from mediaserver.web.cors import MediaOrigins
 from mediaserver.web.directives import DirectiveError, Directives, parse_directives
+from mediaserver.web.growing import GrowingResponse
 from mediaserver.web.problems import Problem, not_found, unauthenticated
 from mediaserver.web.ranges import Precondition, Slice, Whole, precondition, requested_slice
 from mediaserver.web.raw import HttpDate, MediaResponse, SharedResponse, Traffic, head, slice_pieces
 from mediaserver.web.routes import Answer, Needs, Parameter, Route
+from transcoder.manifests.dash import CONTENT_TYPE as MPD_TYPE
+from transcoder.manifests.dash import date_time
 from transcoder.manifests.rendered import RenderedPlaylist
 
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
 PLAYLIST_TYPE: Final = "application/vnd.apple.mpegurl"
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-MEDIA_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\.(mp4|m4s)", re.ASCII)
+MEDIA_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\.(mp4|m4s|vtt)", re.ASCII)
 SHARED_LIMIT: Final = 512
 """Finished playlist messages kept; the oldest makes room. A stream's newest part needs a handful."""
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
@@ -72,6 +75,25 @@ class LiveDelivery:
             raise not_found()
         return self._playlist(request, rendered, "no-cache")
 
+    async def manifest(self, request: web.Request) -> web.StreamResponse:
+        """The MPD: the same renditions and the same segments, the newest while it grows."""
+        stream = self._stream(request)
+        directives = self._directives(request)
+        stream.viewers.seen(self._session(request, directives), time.monotonic(), "dash")
+        rendered = await stream.dash_manifest()
+        if rendered is None:
+            raise not_found()
+        return self._playlist(request, rendered, "no-cache", MPD_TYPE)
+
+    async def clock(self, request: web.Request) -> web.StreamResponse:
+        """The time of the stream's own clock, by which DASH players know what is there already."""
+        clock_ms = self._stream(request).clock_ms
+        if clock_ms is None:
+            raise not_found()
+        response = web.Response(text=date_time(clock_ms), headers={"Cache-Control": "no-store"})
+        self._origins.decorate(request, response)
+        return response
+
     async def media_playlist(self, request: web.Request) -> web.StreamResponse:
         """A rendition's playlist; with ``_HLS_msn`` it is held until that segment or part is in it."""
         stream = self._stream(request)
@@ -90,7 +112,8 @@ class LiveDelivery:
         )
 
     async def media(self, request: web.Request) -> web.StreamResponse:
-        """An init segment, a segment or a part. One that a playlist hints at is held until it is whole.
+        """An init segment, a segment or a part. A part that a playlist hints at is held until it is whole; a
+        segment that has begun is sent part by part.
 
         RFC 8216bis, 6.2.6: "the server MUST refrain from transmitting any bytes belonging to a Partial
         Segment until all bytes of that Partial Segment can be transmitted at the full speed of the link".
@@ -99,11 +122,45 @@ class LiveDelivery:
         name = request.match_info["name"]
         if not MEDIA_NAME.fullmatch(name):
             raise not_found()
+        rendition = self._rendition(request)
         try:
-            found = await stream.media(self._rendition(request), name)
+            growing = await self._growing(request, stream, rendition, name)
+            if growing is not None:
+                return growing
+            found = await stream.media(rendition, name)
         except PlaylistRefused as refused:
             raise _problem(refused) from None
         return self._bytes(request, found.chunks, found.size, found.etag, found.content_type, IMMUTABLE)
+
+    async def _growing(
+        self, request: web.Request, stream: LiveStream, rendition: str, name: str
+    ) -> web.StreamResponse | None:
+        """The answer for a segment that has begun and not ended; None for everything else."""
+        output = next((each for each in stream.renditions if each.rendition.name == rendition), None)
+        segment = None if output is None else output.growing(name)
+        if output is None or segment is None:
+            return None
+        if request.version < HttpVersion11:
+            # There are no chunks in HTTP/1.0, and without them nobody can tell a part from the whole.
+            while await output.wait_part(segment, len(segment.parts)):
+                pass
+            return None
+        etag = f'"{name}"'
+        fields = self._bytes_fields(request, etag, IMMUTABLE)
+        closes = not request.keep_alive
+        match precondition(request.headers, etag):
+            case Precondition.NOT_MODIFIED:
+                return self._fixed(304, fields, b"", closes)
+            case Precondition.FAILED:
+                raise Problem(412, "precondition_failed", "If-Match names another version.")
+            case Precondition.GO_ON:
+                pass
+        # RFC 9110, 14.2: "A server MAY ignore the Range header field": of what is still growing there is no
+        # last byte to count from.
+        fields += [("Content-Type", output.window.content_type), ("Transfer-Encoding", "chunked")]
+        if closes:
+            fields.append(("Connection", "close"))
+        return GrowingResponse(head(200, fields), output, segment, self._traffic, closes=closes)
 
     async def poster(self, request: web.Request) -> web.StreamResponse:
         """The newest still, at most ten seconds old while the stream is live."""
@@ -158,7 +215,11 @@ class LiveDelivery:
         )
 
     def _playlist(
-        self, request: web.Request, rendered: RenderedPlaylist, cache_control: str
+        self,
+        request: web.Request,
+        rendered: RenderedPlaylist,
+        cache_control: str,
+        content_type: str = PLAYLIST_TYPE,
     ) -> web.StreamResponse:
         headers = request.headers
         gzipped = accepts_gzip(headers.get("Accept-Encoding", ""))
@@ -185,7 +246,7 @@ class LiveDelivery:
         body, etag = (rendered.gzip, rendered.gzip_etag) if gzipped else (rendered.body, rendered.etag)
         fields = [
             *self._playlist_fields(etag, cache_control, origin),
-            ("Content-Type", PLAYLIST_TYPE),
+            ("Content-Type", content_type),
             ("Content-Length", str(len(body))),
         ]
         if gzipped:
@@ -223,15 +284,7 @@ class LiveDelivery:
         """Bytes with a strong ETag: conditions, then one range, then the whole (RFC 9110, 13.2.2)."""
         headers = request.headers
         closes = not request.keep_alive
-        fields = [
-            ("Date", self._date.now()[1]),
-            ("ETag", etag),
-            ("Cache-Control", cache_control),
-            ("Accept-Ranges", "bytes"),
-            *self._origins.fields(self._origins.allowed(request)),
-        ]
-        if (vary := self._origins.vary("")) != "":
-            fields.append(("Vary", vary))
+        fields = self._bytes_fields(request, etag, cache_control)
         match precondition(headers, etag):
             case Precondition.NOT_MODIFIED:
                 return self._fixed(304, fields, b"", closes)
@@ -258,6 +311,18 @@ class LiveDelivery:
         if closes:
             fields.append(("Connection", "close"))
         return MediaResponse(status, head(status, fields), pieces, self._traffic, closes=closes)
+
+    def _bytes_fields(self, request: web.Request, etag: str, cache_control: str) -> list[tuple[str, str]]:
+        fields = [
+            ("Date", self._date.now()[1]),
+            ("ETag", etag),
+            ("Cache-Control", cache_control),
+            ("Accept-Ranges", "bytes"),
+            *self._origins.fields(self._origins.allowed(request)),
+        ]
+        if (vary := self._origins.vary("")) != "":
+            fields.append(("Vary", vary))
+        return fields
 
     def routes(self) -> list[Route]:
         """Every call here, both at its public place and below ``/t/{token}``."""
@@ -290,6 +355,22 @@ class LiveDelivery:
                 playlist,
                 (SESSION_PARAMETER,),
                 {400, 412},
+            ),
+            (
+                "manifest.mpd",
+                self.manifest,
+                "MPD, for DASH players",
+                Answer("The document.", content_type=MPD_TYPE),
+                (SESSION_PARAMETER,),
+                {400, 412},
+            ),
+            (
+                "time",
+                self.clock,
+                "Time of the stream's clock (DASH UTCTiming)",
+                Answer("RFC 3339, UTC.", content_type="text/plain"),
+                (),
+                set(),
             ),
             (
                 "poster.jpg",

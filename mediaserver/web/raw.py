@@ -112,9 +112,9 @@ class MediaResponse(web.StreamResponse):
         if request.method != "HEAD":
             pending += self._pieces
         # The head travels with the first piece in one write.
-        await _write(request, pending[:2])
+        await write_pieces(request, pending[:2])
         for piece in pending[2:]:
-            await _write(request, [piece])
+            await write_pieces(request, [piece])
         self._traffic.media_bytes += sum(map(len, pending))
         return None
 
@@ -122,7 +122,8 @@ class MediaResponse(web.StreamResponse):
         """Everything was written by :meth:`prepare`."""
 
 
-async def _write(request: web.BaseRequest, pieces: list[bytes | memoryview]) -> None:
+async def write_pieces(request: web.BaseRequest, pieces: list[bytes | memoryview]) -> None:
+    """Hand bytes to the transport, and wait while its buffer is full. Raises ConnectionResetError."""
     transport = request.transport
     if transport is None or transport.is_closing():
         raise ConnectionResetError("the reader has gone")

@@ -213,7 +213,7 @@ class StreamsApi:
             urls=UrlsView(
                 watch=f"{base}/watch/{stream.name}",
                 hls=f"{base}/live/{stream.name}/master.m3u8",
-                dash=None,
+                dash=f"{base}/live/{stream.name}/manifest.mpd",
                 whep=None,
                 whip=None,
                 rtmp=self._links.rtmp(request, stream.name),

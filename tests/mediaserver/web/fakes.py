@@ -110,6 +110,10 @@ class FakeStream:
             output.window.end()
         self.notify()
 
+    def stop(self) -> None:
+        for output in self._outputs.values():
+            output.stop()
+
     def notify(self) -> None:
         for output in self._outputs.values():
             output.notify()
@@ -124,6 +128,15 @@ class FakeStream:
         if not self.window().is_playable:
             return None
         return RenderedPlaylist("#EXTM3U\n#EXT-X-VERSION:9\n")
+
+    async def dash_manifest(self) -> RenderedPlaylist | None:
+        if not self.window().is_playable:
+            return None
+        return RenderedPlaylist(f"<MPD {self.window().next_msn}/>")
+
+    @property
+    def clock_ms(self) -> int | None:
+        return round(PROGRAM_TIME_S * 1000) + 250
 
     async def media_playlist(self, rendition, *, msn, part, skip):  # type: ignore[no-untyped-def]
         return await self._output(rendition).playlist(msn, part, skip)

@@ -24,7 +24,7 @@ class TestPut:
         assert made["urls"] == {
             "watch": f"http://{host}/watch/mine",
             "hls": f"http://{host}/live/mine/master.m3u8",
-            "dash": None,
+            "dash": f"http://{host}/live/mine/manifest.mpd",
             "whep": None,
             "whip": None,
             "rtmp": "rtmp://127.0.0.1/live/mine",

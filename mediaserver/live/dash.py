@@ -1,0 +1,268 @@
+"""The MPD of one run of a stream, from what its windows hold. Rendered once for each change that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+from mediaserver.live.output import RenditionOutput
+from mediaserver.live.timeline import StreamTimeline
+from transcoder.cmaf.described import described_track
+from transcoder.codecs import CodecError, colour, rfc6381
+from transcoder.codecs.picture import UNDESCRIBED, Colour
+from transcoder.manifests import dash
+from transcoder.manifests.config import WindowConfig
+from transcoder.manifests.dash_periods import Period, PeriodPlan
+from transcoder.manifests.dash_timeline import timeline as segment_timeline
+from transcoder.manifests.duration import US_PER_S
+from transcoder.manifests.rendered import RenderedPlaylist
+from transcoder.manifests.segment import Init, Segment
+from transcoder.media import Codec, Kind, Track
+
+UPDATE_S: Final = 0.5
+"""How often players look for the next segment. dash.js rounds it up to a second."""
+EXPECTED_OVERHEAD: Final = 1.22
+"""What an encoder makes of its target at its peak, boxes included, until it is measured."""
+_FAMILIES: Final = {Codec.H264: 1, Codec.H265: 2, Codec.AV1: 3, Codec.VP9: 4}
+_FIRST_SOUND: Final = 100
+
+Key = tuple[object, ...]
+
+
+class DashManifest:
+    """Keeps the Periods that players have seen. ``now_s`` is the monotonic clock, in seconds."""
+
+    def __init__(
+        self,
+        config: WindowConfig,
+        timeline: StreamTimeline,
+        *,
+        segment_target_s: float,
+    ) -> None:
+        self._config = config
+        self._timeline = timeline
+        self._segment_target_s = segment_target_s
+        self._plan = PeriodPlan()
+        self._tracks: dict[bytes, Track | None] = {}
+        """By the bytes of their inits."""
+        self._key: Key | None = None
+        self._rendered: RenderedPlaylist | None = None
+        self.renders = 0
+        """How often text was written since the start."""
+
+    def get(
+        self,
+        outputs: Mapping[str, RenditionOutput],
+        frame_rates: Mapping[str, Fraction],
+        now_s: float,
+        *,
+        captions: Sequence[tuple[str, str | None]] = (),
+    ) -> RenderedPlaylist | None:
+        """The MPD of this moment; None while there is nothing to play.
+
+        ``captions`` are the CEA-608 channels found in the pictures, each with its language.
+        """
+        media = {
+            name: each for name, each in outputs.items() if each.rendition.kind in (Kind.VIDEO, Kind.AUDIO)
+        }
+        key = (tuple(captions), *(_seen(each) for each in media.values()))
+        if key != self._key:
+            self._key = key
+            text = self._text(media, frame_rates, now_s, captions)
+            self._rendered = None if text is None else RenderedPlaylist(text)
+        return self._rendered
+
+    def _text(
+        self,
+        outputs: Mapping[str, RenditionOutput],
+        frame_rates: Mapping[str, Fraction],
+        now_s: float,
+        captions: Sequence[tuple[str, str | None]],
+    ) -> str | None:
+        listed = frozenset(name for name, output in outputs.items() if output.listed)
+        self._plan.update({name: output.window for name, output in outputs.items()}, listed)
+        ended = bool(outputs) and all(output.window.ended for output in outputs.values())
+        periods: list[dash.Period] = []
+        previous: Period | None = None
+        end_ms = 0
+        for period in self._plan.periods:
+            rows = [
+                row
+                for name, output in outputs.items()
+                if name in period.members and (row := self._row(period, output, frame_rates, live=not ended))
+            ]
+            if not rows:
+                continue
+            end_ms = max(end_ms, *(row.end_ms for row in rows))
+            sets = _sets(rows, period, previous, captions)
+            periods.append(dash.Period(id=period.id, start_ms=period.start_ms, sets=sets))
+            previous = period
+        if not periods:
+            return None
+        self.renders += 1
+        part_s = self._config.part_target_us / US_PER_S
+        start_ms = round(self._timeline.program_origin_s * 1000)
+        return dash.render(
+            dash.Manifest(
+                # A process that takes the run up again knows when it began, and little else of it.
+                id=f"{start_ms:x}",
+                availability_start_ms=start_ms,
+                publish_ms=self.clock_ms(now_s),
+                periods=periods,
+                update_s=UPDATE_S,
+                depth_s=self._config.keep_us / US_PER_S,
+                max_segment_s=float(self._config.target_duration_s),
+                latency_ms=round(1000 * (4 * part_s + UPDATE_S)),
+                delay_s=1.5 * self._config.target_duration_s,
+                end_ms=end_ms if ended else None,
+            )
+        )
+
+    def clock_ms(self, now_s: float) -> int:
+        """Unix time by the stream's own clock, which no step of the wall clock moves."""
+        return round(1000 * self._timeline.program_time_s(self._timeline.at(now_s)))
+
+    def _row(
+        self, period: Period, output: RenditionOutput, frame_rates: Mapping[str, Fraction], *, live: bool
+    ) -> _Row | None:
+        """A rendition within a Period; None where nothing of it is left, or of it nothing is known."""
+        name = output.rendition.name
+        member = period.members[name]
+        segments = self._plan.segments(period, name, output.window)
+        track = self._track(member.init)
+        if not segments or track is None:
+            return None
+        timescale = segments[0].timescale
+        entries = segment_timeline(
+            segments,
+            is_open=segments[-1] is output.window.open_segment,
+            nominal_s=self._segment_target_s,
+        )
+        end_ticks = entries[-1].time + entries[-1].duration * (entries[-1].repeat + 1)
+        longest_s = max(entry.duration for entry in entries) / timescale
+        representation = dash.Representation(
+            id=name,
+            bandwidth_bps=_bandwidth_bps(output),
+            codecs=rfc6381(track),
+            initialization=f"{name}/{member.init.name}",
+            media=f"{name}/{member.prefix}$Number$.m4s",
+            start_number=segments[0].msn,
+            timescale=timescale,
+            presentation_time_offset=period.start_ms * timescale // 1000,
+            # What is listed has begun, and its first part is there.
+            availability_time_offset_s=max(0.0, longest_s - self._config.part_target_s) if live else None,
+            entries=entries,
+            width=track.width,
+            height=track.height,
+            sample_aspect=track.sample_aspect,
+            frame_rate=track.frame_rate or frame_rates.get(name),
+            sample_rate=track.sample_rate,
+            channels=track.channels,
+        )
+        return _Row(output, track, representation, segments, -(-end_ticks * 1000 // timescale))
+
+    def _track(self, init: Init) -> Track | None:
+        if init.data not in self._tracks:
+            told = {member.init.data for each in self._plan.periods for member in each.members.values()}
+            self._tracks = {data: track for data, track in self._tracks.items() if data in told}
+            self._tracks[init.data] = described_track(init.data)
+        return self._tracks[init.data]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    output: RenditionOutput
+    track: Track
+    representation: dash.Representation
+    segments: Sequence[Segment]
+    end_ms: int
+
+
+def _sets(
+    rows: Sequence[_Row], period: Period, previous: Period | None, captions: Sequence[tuple[str, str | None]]
+) -> list[dash.AdaptationSet]:
+    """Pictures of one format and colour are one set, best first; every sound is a set of its own."""
+    groups: dict[int, list[_Row]] = {}
+    for row in rows:
+        groups.setdefault(_set_id(row), []).append(row)
+    pictures = [number for number in groups if number < _FIRST_SOUND]
+    sounds = [row for row in rows if row.track.kind is Kind.AUDIO]
+    return [
+        dash.AdaptationSet(
+            id=number,
+            kind=group[0].track.kind,
+            representations=[row.representation for row in group],
+            language=_language(group[0]),
+            label=group[0].output.rendition.label,
+            role=_role(group[0], sounds),
+            captions=captions if number in pictures else (),
+            colour=_colour(group[0].track),
+            switches_with=[other for other in pictures if other != number] if number in pictures else (),
+            continues=_continued(group, period, previous),
+        )
+        for number, group in groups.items()
+    ]
+
+
+def _set_id(row: _Row) -> int:
+    """Made of what the set is, so that it is the same in every Period and after a restart."""
+    if row.track.kind is Kind.VIDEO:
+        ranges = {"SDR": 0, "HLG": 10, "PQ": 20}
+        return _FAMILIES[row.track.codec] + ranges[_colour(row.track).video_range]
+    suffix = row.output.rendition.name.rpartition("-")[2]
+    return _FIRST_SOUND + (int(suffix) if suffix.isdecimal() else 0)
+
+
+def _language(row: _Row) -> str | None:
+    return row.output.rendition.language if row.track.kind is Kind.AUDIO else None
+
+
+def _role(row: _Row, sounds: Sequence[_Row]) -> str:
+    if row.track.kind is Kind.VIDEO or row is sounds[0]:
+        return "main"
+    return "alternate" if _language(row) == _language(sounds[0]) else "dub"
+
+
+def _colour(track: Track) -> Colour:
+    try:
+        return colour(track)
+    except CodecError:
+        return UNDESCRIBED
+
+
+def _continued(group: Sequence[_Row], period: Period, previous: Period | None) -> str | None:
+    """The Period before, where every rendition of the set had the same init there."""
+    if previous is None:
+        return None
+    for row in group:
+        name = row.output.rendition.name
+        before = previous.members.get(name)
+        if before is None or before.init.name != period.members[name].init.name:
+            return None
+    return previous.id
+
+
+def _bandwidth_bps(output: RenditionOutput) -> int:
+    """Measured; before the first segment has ended, what is to be expected."""
+    measured = output.window.bandwidth.peak_bps
+    if measured is not None:
+        return measured
+    if output.rendition.bitrate_bps is not None:
+        return round(output.rendition.bitrate_bps * EXPECTED_OVERHEAD)
+    statistics = output.window.statistics()
+    return max(64_000, round(statistics.listed_bytes * 8 / max(0.1, statistics.listed_s)))
+
+
+def _seen(output: RenditionOutput) -> Key:
+    """Changes with everything that an MPD says of a rendition."""
+    window = output.window
+    return (
+        output.rendition.name,
+        output.listed,
+        window.first_msn,
+        window.next_msn,
+        window.last_msn,
+        window.ended,
+    )
