@@ -66,6 +66,7 @@ class WebApp:
         counts: Counter[int],
         hook: RelayHook,
         limit: AddressLimit,
+        health: Health,
     ) -> None:
         self.app = app
         self.routes = tuple(routes)
@@ -73,6 +74,11 @@ class WebApp:
         self._counts = counts
         self._hook = hook
         self._limit = limit
+        self._health = health
+
+    def readiness(self) -> Mapping[str, bool]:
+        """For each check of ``/readyz`` whether it last said ok."""
+        return self._health.latest
 
     def statistics(self) -> WebStatistics:
         classes: Counter[str] = Counter()
@@ -103,7 +109,7 @@ def build_app(
     ``rtmp_port`` is None while RTMP is off. ``checks`` are what ``/readyz`` asks; ``exposition`` makes the
     metrics page.
     """
-    proxies = Proxies(settings.trusted_proxies)
+    proxies = Proxies(settings.trusted_proxies, public_url=settings.public_url)
     origins = MediaOrigins(settings.allowed_origins)
     links = Links(proxies, public_url=settings.public_url, rtmp_port=rtmp_port)
     gate = Gate(access)
@@ -111,9 +117,10 @@ def build_app(
     counts: Counter[int] = Counter()
     openapi = OpenApi(program_version())
     delivery = LiveDelivery(registry, gate, origins, proxies, traffic, session_salt=secrets.token_bytes(16))
+    health = Health(checks, exposition, gate, proxies)
     hook = RelayHook(registry, Networks(relay_addresses), proxies)
     routes = [
-        *Health(checks, exposition, gate, proxies).routes(),
+        *health.routes(),
         *openapi.routes(),
         *StreamsApi(registry, gate, links).routes(),
         *StatisticsApi(registry, gate).routes(),
@@ -136,7 +143,7 @@ def build_app(
             app.router.add_route("OPTIONS", route.path, door.guarded(delivery.preflight, media=True))
     # Last: what no row above takes. Without it aiohttp would answer 404 and 405 in its own words.
     app.router.add_route("*", "/{rest:.*}", door.guarded(door.nothing_here, media=False))
-    return WebApp(app, routes, traffic=traffic, counts=counts, hook=hook, limit=limit)
+    return WebApp(app, routes, traffic=traffic, counts=counts, hook=hook, limit=limit, health=health)
 
 
 def describe() -> dict[str, Any]:

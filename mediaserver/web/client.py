@@ -54,9 +54,12 @@ def host_name(value: str) -> str:
 class Proxies:
     """Which peers are believed when they say whom they speak for."""
 
-    def __init__(self, trusted: Iterable[str]) -> None:
-        """``trusted`` are addresses or networks. Raises ValueError for what is neither."""
+    def __init__(self, trusted: Iterable[str], *, public_url: str = "") -> None:
+        """``trusted`` are addresses or networks. Raises ValueError for what is neither. A ``public_url``
+        tells that there is a proxy, whether or not it is trusted.
+        """
         self._networks = Networks(trusted)
+        self._has_proxy = bool(public_url)
 
     def trusts(self, address: str) -> bool:
         """Whether ``address`` is one of the proxies."""
@@ -84,6 +87,19 @@ class Proxies:
         if a trusted proxy says so.
         """
         return not self.hides_client(request) and is_loopback(self.client_address(request))
+
+    def is_surely_local(self, request: web.BaseRequest) -> bool:
+        """Whether there is no sign of a proxy that forwards somebody without saying so.
+
+        Such a proxy on this machine hands on the name that its client asked for, or speaks HTTP/1.0 as nginx
+        does unless told otherwise; where neither shows, a ``public_url`` has told that it is there.
+        """
+        if not self.is_local(request) or request.version < (1, 1):
+            return False
+        if self._has_proxy and not self.trusts(request.remote or ""):
+            return False
+        name = host_name(request.headers.get("Host", "")).strip("[]").lower()
+        return name == "localhost" or is_loopback(name)
 
     def hides_client(self, request: web.BaseRequest) -> bool:
         """Whether a proxy that is not trusted stands in between: its address is not the client's."""

@@ -49,6 +49,13 @@ class Health:
         self._exposition = exposition
         self._gate = gate
         self._proxies = proxies
+        self._latest: dict[str, bool] = {}
+        self._told_open = False
+
+    @property
+    def latest(self) -> Mapping[str, bool]:
+        """For each check whether it last said ok."""
+        return self._latest
 
     async def healthz(self, request: web.Request) -> web.StreamResponse:
         """Alive: 200 as long as this process can answer at all."""
@@ -56,17 +63,33 @@ class Health:
 
     async def readyz(self, request: web.Request) -> web.StreamResponse:
         """Ready: every part that we need says ok."""
-        answers = await asyncio.gather(*(self._ask(name, check) for name, check in self._checks.items()))
-        ready = all(answer == "ok" for answer in answers)
-        body = Readiness(ready, dict(zip(self._checks, answers, strict=True)))
-        return json_response(body, status=200 if ready else 503)
+        answers = await self._ask_all()
+        ready = all(self._latest.values())
+        return json_response(Readiness(ready, answers), status=200 if ready else 503)
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """Prometheus text. Closed to the outside: it names streams."""
-        if not self._proxies.is_local(request):
-            self._gate.require_operator(request)
+        self._check_may_scrape(request)
+        # The page shows what the checks say now, not what they said when somebody last asked.
+        await self._ask_all()
         body, content_type = self._exposition()
         return web.Response(body=body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+
+    def _check_may_scrape(self, request: web.Request) -> None:
+        """Raises 401 or 403 for who is neither the operator nor, beyond doubt, on this machine."""
+        if "Authorization" in request.headers or not self._proxies.is_surely_local(request):
+            self._gate.require_operator(request)
+        elif not self._told_open:
+            self._told_open = True
+            log.info(
+                "/metrics was read from this machine without a token, which is allowed; "
+                "a proxy here that adds no X-Forwarded-For must not pass it on"
+            )
+
+    async def _ask_all(self) -> dict[str, str]:
+        answers = await asyncio.gather(*(self._ask(name, check) for name, check in self._checks.items()))
+        self._latest = {name: answer == "ok" for name, answer in zip(self._checks, answers, strict=True)}
+        return dict(zip(self._checks, answers, strict=True))
 
     async def _ask(self, name: str, check: Check) -> str:
         try:
@@ -106,8 +129,11 @@ class Health:
                 path="/metrics",
                 handler=self.metrics,
                 summary="Metrics for Prometheus",
-                description="A request that came through a proxy counts as local only where the proxy is in "
-                "`http.trusted_proxies` and forwards a client on this machine.",
+                description="Without a token only for a client on this machine that asks for it under one "
+                "of the machine's own names (`127.0.0.1`, `localhost`, `[::1]`) in HTTP/1.1. A request that "
+                "came through a proxy is none, unless the proxy is in `http.trusted_proxies` and forwards "
+                "such a client. With `http.public_url` set there is a proxy: then the token is needed, "
+                "unless that proxy is trusted.",
                 tag="health",
                 needs=Needs.OPERATOR_OR_LOCAL,
                 answers={200: Answer("Prometheus text format.", content_type="text/plain")},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 import pytest
@@ -39,6 +40,64 @@ async def test_metrics_are_for_this_machine_and_the_operator(door: Door) -> None
         assert answer.status == 401
     async with door.client.get("/metrics", headers=forwarded | door.operator) as answer:
         assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"Host": "live.example.org"},
+        {"Host": "192.0.2.1:8080"},
+        {"Via": "1.1 box"},
+        {"X-Real-IP": "127.0.0.1"},
+    ],
+)
+async def test_a_proxy_here_that_says_little_does_not_open_the_metrics(
+    door: Door, fields: dict[str, str]
+) -> None:
+    async with door.client.get("/metrics", headers=fields) as answer:
+        assert answer.status == 401
+
+
+async def test_nginx_as_it_comes_does_not_open_the_metrics(door: Door) -> None:
+    """It asks in HTTP/1.0, and under the name of its proxy_pass."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    writer.write(b"GET /metrics HTTP/1.0\r\nHost: 127.0.0.1:8080\r\nConnection: close\r\n\r\n")
+    assert (await reader.readline()).split()[1] == b"401"
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize("host", ["localhost:1", "[::1]:8080", "127.0.0.1"])
+async def test_this_machines_own_names_do(door: Door, host: str) -> None:
+    async with door.client.get("/metrics", headers={"Host": host}) as answer:
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize("door", [{"public_url": "https://live.example.org"}], indirect=True)
+async def test_where_there_is_a_proxy_the_token_is_needed(door: Door) -> None:
+    async with door.client.get("/metrics") as answer:
+        assert answer.status == 401
+    async with door.client.get("/metrics", headers=door.operator) as answer:
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    "door",
+    [{"public_url": "https://live.example.org", "trusted_proxies": ("127.0.0.1",)}],
+    indirect=True,
+)
+async def test_unless_that_proxy_names_its_clients(door: Door) -> None:
+    async with door.client.get("/metrics") as answer:
+        assert answer.status == 200
+    async with door.client.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}) as answer:
+        assert answer.status == 401
+
+
+async def test_the_metrics_know_what_the_checks_say_now(door: Door) -> None:
+    door.checks["state"] = "no answer"
+    async with door.client.get("/metrics"):
+        pass
+    assert door.web.readiness() == {"state": False}
 
 
 async def test_our_fault_is_500_without_an_inner_word(door: Door, caplog: pytest.LogCaptureFixture) -> None:
