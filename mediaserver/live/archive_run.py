@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from mediaserver.live.archive_record import (
+    RECORD_NAME,
     RECORD_TYPE,
     VERSION,
     Moment,
@@ -194,7 +195,9 @@ class RunArchive:
             self._record_due = True
             raise
         self._ended_saved = ended
-        self.recorded = True
+        if not self.recorded:
+            self.recorded = True
+            self.taken_up = {key for key in self.taken_up if not key.endswith(f"/{RECORD_NAME}")}
 
     def _record(self, ended: bool) -> StoredRun:
         run = self._run

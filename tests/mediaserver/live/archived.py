@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -160,6 +161,13 @@ class FlakyObjects:
         self.deletes: list[str] = []
         self.puts_left: int | None = None
         """After so many more changes the process is as good as dead: nothing reaches the store."""
+        self._asked = asyncio.Event()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Looks after every call."""
+        while not condition():
+            self._asked.clear()
+            await self._asked.wait()
 
     def _change(self) -> bool:
         if self.puts_left is None:
@@ -168,6 +176,7 @@ class FlakyObjects:
         return self.puts_left >= 0
 
     def _hear(self) -> None:
+        self._asked.set()
         if self.deaf is not None:
             raise self.deaf
 

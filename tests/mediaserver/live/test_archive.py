@@ -182,8 +182,7 @@ async def test_a_store_that_fails_leaves_everything_in_memory_and_catches_up(
     for _ in range(20):
         show.segment()
         await asyncio.sleep(0)
-    while archive.statistics().failures < 3:
-        await asyncio.sleep(0.001)
+    await objects.until(lambda: archive.statistics().failures >= 3)
     assert await archive.check() == str(failure)
     for rendition, window in show.windows.items():
         for segment in window.segments:
@@ -207,8 +206,7 @@ async def test_deletions_go_on_where_writing_does_not(
     objects.failing = StoreFull("no room")
     for _ in range(60):
         show.segment()
-    while "live/show/e1/source/e1-0.m4s" not in objects.deletes:
-        await asyncio.sleep(0.001)
+    await objects.until(lambda: "live/show/e1/source/e1-0.m4s" in objects.deletes)
     objects.failing = None
     await archive.wait_idle()
 
