@@ -10,7 +10,7 @@ import logging
 from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class LoopLagStatistics:
 
 
 class LoopLag:
-    """Watches the running loop between :meth:`start` and :meth:`stop`."""
+    """Watches the running loop between :meth:`start` and :meth:`stop`, or as a context."""
 
     def __init__(self) -> None:
         self._recent: deque[tuple[float, float]] = deque()
@@ -51,6 +51,13 @@ class LoopLag:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def saw(self, lag_s: float, now_s: float) -> None:
         """One measurement."""

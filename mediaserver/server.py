@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import shutil
 import signal
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -28,15 +28,17 @@ from mediaserver.live.records import StreamRecords
 from mediaserver.live.registry import StreamRegistry
 from mediaserver.live.relays import RelayGrants
 from mediaserver.logs import Redaction
+from mediaserver.loop_lag import LoopLag
 from mediaserver.metrics import Metrics
+from mediaserver.readiness import checks
 from mediaserver.settings import Config, RtmpSettings
-from mediaserver.state.records import Records, RecordsError
+from mediaserver.state.records import RecordsError
 from mediaserver.state.sqlite import FILE_NAME, open_sqlite_records
 from mediaserver.storage import open_objects
 from mediaserver.storage.contract import StoreError
-from mediaserver.web.app import build_app
-from mediaserver.web.health import Check
+from mediaserver.web.app import build_app, program_version
 from mediaserver.web.listener import Listener
+from transcoder.encoder_probe import EncoderProbe
 from transcoder.slates import SlateMaker
 from transcoder.stills import StillMaker
 from transcoder.supervisor import LiveWorker
@@ -47,8 +49,6 @@ ANSWERS_S: Final = 3.0
 """How long answers that are on their way may take when we stop. aiohttp waits for it twice."""
 DRAIN_LIMIT_S: Final = 20.0
 """A drain that takes longer is given up: something that we wait for does not end."""
-NO_SPACE_BYTES: Final = 64 << 20
-"""With less room than this the data folder is not ready for anything."""
 UNFINISHED_MESSAGES: Final = 2
 """Largest messages of one publisher that may be under way at once: sound comes between a picture's chunks."""
 
@@ -128,10 +128,11 @@ async def _start(config: Config, redaction: Redaction, stack: AsyncExitStack, dr
         StreamRecords(records),
         config.live,
         open_publish=config.access.open_publish,
-        make_worker=LiveWorker,
+        make_worker=partial(LiveWorker, encoders=EncoderProbe()),
         make_still=stills.still,
         slates=slates,
         archive=archive,
+        transcoder=config.transcoder,
         relays=RelayGrants(records, config.rtmp.relay_addresses),
     )
     # Closed after the streams have ended, so that their last parts and answers still go out.
@@ -142,13 +143,14 @@ async def _start(config: Config, redaction: Redaction, stack: AsyncExitStack, dr
     )
     stack.push_async_callback(rtmp.close)
     rtmp_port = await _listen("rtmp", config.rtmp.host, config.rtmp.port, rtmp)
-    metrics = Metrics()
+    lag = stack.enter_context(LoopLag())
+    metrics = Metrics(program_version())
     web = build_app(
         registry=registry,
         access=access,
         settings=config.http,
         rtmp_port=rtmp_port,
-        checks=_checks(draining, records, data_path, archive),
+        checks=checks(draining.check, records, data_path, archive),
         exposition=metrics.expose,
         relay_addresses=config.rtmp.relay_addresses,
     )
@@ -156,6 +158,9 @@ async def _start(config: Config, redaction: Redaction, stack: AsyncExitStack, dr
     metrics.watch_streams(registry.all)
     metrics.watch_rtmp(rtmp.statistics)
     metrics.watch_web(web.statistics, listener.statistics)
+    metrics.watch_loop(lag.statistics)
+    metrics.watch_readiness(web.readiness)
+    metrics.watch_store(archive.statistics)
     http.push_async_callback(listener.stop)
     http_port = await _listen("http", config.http.host, config.http.port, listener)
     http_url = f"http://{_reachable(config.http.host)}:{http_port}/"
@@ -191,30 +196,6 @@ def _rtmp_limits(settings: RtmpSettings) -> RtmpLimits:
         connections_per_address=settings.max_connections_per_address,
         session=SessionConfig(publisher=publisher),
     )
-
-
-def _checks(draining: Draining, records: Records, data_path: Path, archive: Archive) -> dict[str, Check]:
-    async def state() -> str:
-        return await _reason(records.check())
-
-    async def storage() -> str:
-        free_bytes = (await asyncio.to_thread(shutil.disk_usage, data_path)).free
-        if not os.access(data_path, os.W_OK):
-            return "the data folder cannot be written"
-        return (
-            await archive.check() if free_bytes >= NO_SPACE_BYTES else "the disk of the data folder is full"
-        )
-
-    return {"server": draining.check, "storage": storage, "state": state}
-
-
-async def _reason(check: Awaitable[None]) -> str:
-    try:
-        await check
-    except RecordsError:
-        log.exception("the records do not answer")
-        return "the records do not answer"
-    return "ok"
 
 
 async def _listen(name: str, host: str, port: int, door: _Door) -> int:
