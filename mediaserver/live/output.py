@@ -126,10 +126,24 @@ class RenditionOutput:
             log.warning("%s cannot be read: %s", stored.key, error or "too slow")
             raise PlaylistRefused(503, "the store does not answer at the moment") from None
 
-    def growing(self, name: str) -> Segment | None:
-        """The open segment, if that is its name: its parts can be sent as they come."""
+    async def growing(self, name: str) -> Segment | None:
+        """The open segment, if that is its name: its parts can be sent as they come.
+
+        The one that comes next is waited for. None where it begins with a discontinuity: who asks for it then
+        counts on from what was before, and could not read it. Raises :class:`PlaylistRefused` with 404 or 503.
+        """
         segment = self.window.open_segment
-        return segment if segment is not None and segment.name == name and not segment.gap else None
+        if segment is None or segment.name != name:
+            msn = self.window.next_msn
+            if self.window.ended or name != f"{self.window.epoch}-{msn}.m4s":
+                return None
+            async with self._patience():
+                while self.window.next_msn == msn and not self.window.ended:
+                    await self._next_change()
+            segment = self.window.open_segment
+            if segment is None or segment.name != name or segment.discontinuity:
+                return None
+        return None if segment.gap else segment
 
     async def wait_part(self, segment: Segment, index: int) -> bool:
         """Until ``segment`` has a part ``index``; False once it has ended without.

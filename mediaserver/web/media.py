@@ -135,9 +135,9 @@ class LiveDelivery:
     async def _growing(
         self, request: web.Request, stream: LiveStream, rendition: str, name: str
     ) -> web.StreamResponse | None:
-        """The answer for a segment that has begun and not ended; None for everything else."""
+        """The answer for a segment that has begun and not ended, or is next; None for everything else."""
         output = next((each for each in stream.renditions if each.rendition.name == rendition), None)
-        segment = None if output is None else output.growing(name)
+        segment = None if output is None else await output.growing(name)
         if output is None or segment is None:
             return None
         if request.version < HttpVersion11:

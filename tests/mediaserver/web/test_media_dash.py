@@ -128,9 +128,35 @@ class TestGrowingSegment:
         async with door.client.get(OPEN) as answer:
             assert answer.status == 404
 
-    async def test_one_that_has_not_begun_is_404(self, door: Door, stream) -> None:
+    async def test_the_next_one_is_waited_for(self, door: Door, stream) -> None:
+        """FFmpeg asks for the number after the last one as soon as it has that."""
+        reader, writer = await raw(door, f"GET {OPEN} HTTP/1.1")
+        await until(lambda: stream.waiting == 1)
+        stream.add_part(b"first")
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(10) == b"5\r\nfirst\r\n"
+        writer.close()
+
+    async def test_the_next_one_is_404_where_it_is_of_another_format(self, door: Door, stream) -> None:
+        reader, writer = await raw(door, f"GET {OPEN} HTTP/1.1")
+        await until(lambda: stream.waiting == 1)
+        stream.window().discontinuity()
+        stream.add_part(b"first")
+        assert await reader.readline() == b"HTTP/1.1 404 Not Found\r\n"
+        writer.close()
+
+    async def test_one_further_ahead_is_404(self, door: Door, stream) -> None:
+        async with door.client.get("/live/show/720p/e1a2b3c4-2.m4s") as answer:
+            assert answer.status == 404
+
+    async def test_after_the_end_there_is_no_next_one(self, door: Door, stream) -> None:
+        reader, writer = await raw(door, f"GET {OPEN} HTTP/1.1")
+        await until(lambda: stream.waiting == 1)
+        stream.end()
+        assert await reader.readline() == b"HTTP/1.1 404 Not Found\r\n"
         async with door.client.get(OPEN) as answer:
             assert answer.status == 404
+        writer.close()
 
     async def test_where_it_does_not_go_on_the_message_is_not_complete(self, door: Door, stream) -> None:
         stream.add_part(b"first")
