@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mediaserver.live.stream import LiveStream
     from transcoder.supervisor import RungSpeed, WorkerStatistics
 
+RenditionState = Literal["passed", "encoded", "given_up"]
+
 
 class ViewersFigures(Struct, frozen=True, kw_only=True):
     """Sessions that asked for a playlist lately."""
@@ -36,7 +38,7 @@ class RenditionFigures(Struct, frozen=True, kw_only=True):
     """How one rendition fares."""
 
     name: str
-    state: Literal["passed", "encoded", "given_up"]
+    state: RenditionState
     """`given_up`: this machine cannot keep up, and the rung has gaps until it can."""
     encoder: str | None
     """null where nothing is encoded, or not known yet."""
@@ -164,10 +166,13 @@ def _rendition(
 ) -> RenditionFigures:
     name = output.rendition.name
     parts = measured.renditions.get(name)
+    state: RenditionState = "passed" if output.rendition.passthrough else "encoded"
+    if at_work is not None and name in at_work.given_up:
+        state = "given_up"
     return RenditionFigures(
         name=name,
-        state="passed" if output.rendition.passthrough else "encoded",
-        encoder=None,
+        state=state,
+        encoder=None if rung is None or rung.encoder is None else rung.encoder.value,
         speed=None if rung is None or rung.speed <= 0 else rung.speed,
         part_lateness_s=0.0 if parts is None else parts.part_lateness_s,
         bitrate_bps=round(output.window.bandwidth.average_bps or 0),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from ingest.publication import Publication, PublishRequest
 from tests.mediaserver.web.conftest import Door
+from transcoder.encoders import Encoder
 from transcoder.media import AccessUnit, Codec, Track
+from transcoder.supervisor import RungSpeed, WorkerState, WorkerStatistics
 
 PATH = "/api/v1/streams/show/statistics"
 
@@ -48,6 +52,27 @@ async def test_figures_of_a_live_stream(door: Door) -> None:
     assert (picture["name"], picture["state"], picture["part_lateness_s"]) == ("720p", "encoded", 0.0)
     assert (sound["name"], sound["state"], sound["encoder"]) == ("audio", "passed", None)
     assert picture["bitrate_bps"] > 0
+
+
+async def test_what_its_worker_does(door: Door) -> None:
+    stream = door.registry.add("show")
+    at_work = WorkerStatistics(
+        state=WorkerState.RUNNING, pid=77, restarts=1, units_in=0, units_out=0, dropped=0, damaged=0,
+        waiting=0, lag_s=0.0, given_up=frozenset(), rungs=(RungSpeed("720p", 10, 1.5, Encoder.SOFTWARE),),
+    )  # fmt: skip
+    worker = SimpleNamespace(statistics=lambda: at_work)
+    stream.broadcast = SimpleNamespace(transcoding=SimpleNamespace(worker=worker, dropped_units=4))
+    async with door.client.get(PATH, headers=door.operator) as answer:
+        figures = await answer.json()
+    assert figures["worker"] == {"state": "running", "restarts": 1, "pid": 77}
+    assert figures["dropped_units"] == 4
+    picture = figures["renditions"][0]
+    expected = ("encoded", Encoder.SOFTWARE.value, 1.5)
+    assert (picture["state"], picture["encoder"], picture["speed"]) == expected
+    at_work = dataclasses.replace(at_work, given_up=frozenset({"720p"}), rungs=())
+    async with door.client.get(PATH, headers=door.operator) as answer:
+        picture = (await answer.json())["renditions"][0]
+    assert (picture["state"], picture["encoder"], picture["speed"]) == ("given_up", None, None)
 
 
 async def test_figures_of_a_stream_that_is_not_on_air(door: Door) -> None:
