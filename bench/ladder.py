@@ -34,7 +34,7 @@ from typing import NamedTuple
 import av
 
 from transcoder.codecs import track_from_config
-from transcoder.engine.rung import encoder_options
+from transcoder.engine.encoder import encoder_options
 from transcoder.ladder import Ladder, plan
 from transcoder.media import VIDEO_TIMESCALE, AccessUnit, Codec, Track
 from transcoder.supervisor import Cut, LiveJob, LiveWorker

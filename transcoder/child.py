@@ -20,6 +20,11 @@ READ_BYTES: Final = 1 << 18
 WRITE_BUFFER_BYTES: Final = 1 << 20
 """What may wait for the pipe before :meth:`Child.send` waits too."""
 _LINE_BYTES: Final = 1 << 16
+LINE_LIMIT: Final = 500
+"""Characters of a line that are kept."""
+LINES_LOGGED: Final = 200
+"""Of one child: it has a line for what is rare, and a log that a stranger fills is no log."""
+LINES_LIMIT: Final = 10_000
 _PACKAGE_PARENT: Final = str(Path(__file__).resolve().parent.parent)
 
 
@@ -33,7 +38,9 @@ class Child:
     def __init__(self, process: asyncio.subprocess.Process, label: str) -> None:
         self._process = process
         self._label = label
-        self._reader = framing.FrameReader()
+        self._reader = framing.FrameReader(
+            header_limit=framing.CHILD_HEADER_LIMIT_BYTES, payload_limit=framing.CHILD_PAYLOAD_LIMIT_BYTES
+        )
         self._ready: deque[tuple[framing.AnyMessage, bytes]] = deque()
         self._pidfd = _pidfd(process.pid)
         self._log = asyncio.create_task(self._forward_log(), name=f"log of worker {process.pid}")
@@ -42,7 +49,7 @@ class Child:
 
     @classmethod
     async def spawn(cls, work: str, label: str) -> Child:
-        """Start a child for ``live`` or ``stills``; ``label`` stands in each line of its log.
+        """Start a child for a kind of work (``live``, ``stills``, …); its log's lines begin with ``label``.
 
         Call it from the thread that lives as long as the server: the child is killed when that thread
         ends (prctl(2), PR_SET_PDEATHSIG).
@@ -86,6 +93,12 @@ class Child:
             await pipe.drain()
         except (ConnectionError, RuntimeError) as error:
             raise ChildGone from error
+
+    def tell(self, message: framing.Message) -> None:
+        """As :meth:`send`, for a short message from someone who must not wait. A dead child is no error."""
+        pipe = self._process.stdin
+        if pipe is not None and not pipe.is_closing():
+            pipe.write(framing.serialize(message))
 
     async def receive(self) -> tuple[framing.AnyMessage, bytes]:
         """The next message. Raises :class:`ChildGone` and :class:`~transcoder.framing.FramingError`."""
@@ -131,6 +144,7 @@ class Child:
 
     async def _forward_log(self) -> None:
         pipe = self._process.stderr
+        lines = 0
         while pipe is not None:
             try:
                 line = await pipe.readline()
@@ -138,8 +152,14 @@ class Child:
                 continue
             if not line:
                 return
-            self.last_line = line.decode("ascii", "backslashreplace").strip()
-            log.warning("worker %d of %s: %s", self.pid, self._label, self.last_line)
+            self.last_line = line.decode("ascii", "backslashreplace").strip()[:LINE_LIMIT]
+            lines += 1
+            if lines <= LINES_LOGGED:
+                log.warning("worker %d of %s: %s", self.pid, self._label, self.last_line)
+            elif lines >= LINES_LIMIT:
+                log.warning("worker %d of %s does not stop talking", self.pid, self._label)
+                self.kill()
+                return
 
 
 def _pidfd(pid: int) -> int | None:

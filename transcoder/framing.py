@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from transcoder.encoders import Encoder
 from transcoder.ladder import Ladder, Rendition
 from transcoder.media import AccessUnit, Codec, Track
 
@@ -24,6 +25,9 @@ _LENGTHS: Final = Struct(">II")
 HEADER_LIMIT_BYTES: Final = 1 << 20
 PAYLOAD_LIMIT_BYTES: Final = 64 << 20
 """More than the largest coded picture that we decode: 8192 x 4608 at a byte a sample."""
+CHILD_HEADER_LIMIT_BYTES: Final = 64 << 10
+CHILD_PAYLOAD_LIMIT_BYTES: Final = 8 << 20
+"""Of what a child says: eight seconds of the strongest rung, or a still."""
 
 
 class FramingError(ValueError):
@@ -44,6 +48,10 @@ class Start(Message, frozen=True):
     tracks: tuple[Track, ...]
     max_lag_s: float | None
     """A unit that has waited longer is dropped, with all up to the next sync unit. None: never."""
+    given_up: tuple[str, ...] = ()
+    """As in :class:`SetRungs`."""
+    encoders: tuple[Encoder, ...] = (Encoder.SOFTWARE,)
+    """For pictures: the first one, and after a failure the next."""
 
 
 class SetTrack(Message, frozen=True):
@@ -70,6 +78,18 @@ class CutAt(Message, frozen=True):
     """The next segment starts at the first picture whose pts is not before ``time_s``."""
 
     time_s: float
+
+
+class SetRungs(Message, frozen=True):
+    """Rungs not to be encoded until the next such message; what is taken up again begins at a cut."""
+
+    given_up: tuple[str, ...]
+
+
+class TryEncoders(Message, frozen=True):
+    """To the encoders child: encode a few pictures with each of these."""
+
+    encoders: tuple[Encoder, ...]
 
 
 class Finish(Message, frozen=True):
@@ -116,6 +136,8 @@ class RungFigures(msgspec.Struct, frozen=True, array_like=True):
     media_s: float
     busy_s: float
     """Time spent scaling and encoding; ``media_s / busy_s`` is its speed."""
+    encoder: Encoder | None = None
+    """What makes its pictures; None for sound, and before the first picture."""
 
 
 class Progress(Message, frozen=True):
@@ -126,6 +148,8 @@ class Progress(Message, frozen=True):
     dropped: int
     damaged: int
     """Units that the decoder refused."""
+    left_out: int
+    """Pictures that no rung was to encode."""
     rungs: tuple[RungFigures, ...]
 
 
@@ -137,6 +161,13 @@ class Still(Message, frozen=True):
     """A JPEG follows; where none could be made, it is empty and ``reason`` says why."""
 
     number: int
+    reason: str
+
+
+class EncoderTried(Message, frozen=True):
+    """Whether an encoder works here: an empty ``reason`` says that it does."""
+
+    encoder: Encoder
     reason: str
 
 
@@ -155,12 +186,15 @@ AnyMessage: TypeAlias = (
     | Finish
     | MakeStill
     | MakeSlate
+    | SetRungs
+    | TryEncoders
     | Ready
     | RenditionTrack
     | Progress
     | Finished
     | Still
     | Slated
+    | EncoderTried
 )
 
 
@@ -222,8 +256,13 @@ def serialize(message: Message, payload: bytes = b"") -> bytes:
 class FrameReader:
     """Cuts a byte stream into messages. Holds at most one frame beyond what it was fed."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, header_limit: int = HEADER_LIMIT_BYTES, payload_limit: int = PAYLOAD_LIMIT_BYTES
+    ) -> None:
+        """Limits in bytes: a frame that claims more is refused before any of it is kept."""
         self._buffer = bytearray()
+        self._header_limit = header_limit
+        self._payload_limit = payload_limit
 
     def feed(self, data: bytes) -> list[tuple[AnyMessage, bytes]]:
         """The messages that are now complete, each with its payload. Raises :class:`FramingError`."""
@@ -233,7 +272,7 @@ class FrameReader:
         with memoryview(self._buffer) as view:
             while len(view) - position >= _LENGTHS.size:
                 header_bytes, payload_bytes = _LENGTHS.unpack_from(view, position)
-                if header_bytes > HEADER_LIMIT_BYTES or payload_bytes > PAYLOAD_LIMIT_BYTES:
+                if header_bytes > self._header_limit or payload_bytes > self._payload_limit:
                     raise FramingError(f"a frame of {header_bytes} + {payload_bytes} bytes")
                 payload_at = position + _LENGTHS.size + header_bytes
                 end = payload_at + payload_bytes

@@ -12,15 +12,29 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
-from transcoder import codecs, framing
+from transcoder import framing
+from transcoder.answers import Answers
 from transcoder.child import Child, ChildGone
+from transcoder.encoder_probe import EncoderProbe
+from transcoder.encoders import Encoder, choose
 from transcoder.framing import FramingError
-from transcoder.ladder import WIDTH_LIMIT, Ladder
-from transcoder.media import VIDEO_TIMESCALE, AccessUnit, Kind, Track
-from transcoder.restarts import HangWatch, RestartPolicy
+from transcoder.health import HangWatch, OutputWatch
+from transcoder.keepup import KeepUp
+from transcoder.ladder import give_up_order
+from transcoder.livejob import (
+    NEXT_STATES,
+    Cut,
+    LiveJob,
+    RungSpeed,
+    TrackAnnouncement,
+    WorkerState,
+    WorkerStatistics,
+)
+from transcoder.media import AccessUnit, Kind, Track
+from transcoder.restarts import RestartPolicy
+from transcoder.speeds import RungSpeeds
 from transcoder.stills import StillFailed, StillMaker, StillStatistics
 
 __all__ = [
@@ -37,100 +51,11 @@ __all__ = [
 
 log: Final = logging.getLogger(__name__)
 
-HANG_S: Final = 3.0
 START_S: Final = 15.0
 """Loading FFmpeg takes a third of a second, on a machine under load some seconds."""
 STOP_S: Final = 2.0
 WATCH_EVERY_S: Final = 0.25
-MAX_LAG_S: Final = 2.0
 _REMEMBERED_CUTS: Final = 8
-_UNIT_LIMIT_BYTES: Final = 8 << 20
-"""Of a unit that a child has made: eight seconds of the strongest rung."""
-_LATEST_DTS: Final = 1 << 62
-_LARGEST_COMPOSITION: Final = (1 << 31) - 1
-"""Signed 32 bits in ``trun`` (ISO 14496-12 8.8.8)."""
-
-
-class WorkerState(StrEnum):
-    """Where a live worker is."""
-
-    IDLE = "idle"
-    STARTING = "starting"
-    RUNNING = "running"
-    BACKOFF = "backoff"
-    """The child has ended; the next one starts soon. Units fed now are dropped."""
-    FAILED = "failed"
-    """Given up: too many restarts in a minute."""
-    STOPPED = "stopped"
-
-
-_NEXT: Final = {
-    WorkerState.IDLE: {WorkerState.STARTING, WorkerState.STOPPED},
-    WorkerState.STARTING: {WorkerState.RUNNING, WorkerState.BACKOFF, WorkerState.FAILED, WorkerState.STOPPED},
-    WorkerState.RUNNING: {WorkerState.BACKOFF, WorkerState.FAILED, WorkerState.STOPPED},
-    WorkerState.BACKOFF: {WorkerState.STARTING, WorkerState.STOPPED},
-    WorkerState.FAILED: set[WorkerState](),
-    WorkerState.STOPPED: set[WorkerState](),
-}
-_ENDED: Final = frozenset({WorkerState.FAILED, WorkerState.STOPPED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveJob:
-    """What a live worker is to do."""
-
-    stream: str
-    ladder: Ladder
-    tracks: tuple[Track, ...]
-    max_lag_s: float | None = MAX_LAG_S
-    """Units that wait longer in the child are dropped up to the next sync unit. None: never (files)."""
-    hang_s: float = HANG_S
-    """A child that takes nothing for so long is killed. At least 1: it reports twice a second."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """The next segment starts at the first picture with pts >= ``time_s`` on the publication's timeline.
-
-    Feed it before the unit that reaches it: every encoded rung has an IDR on exactly that picture.
-    """
-
-    time_s: float
-
-
-class TrackAnnouncement(Protocol):
-    """Anything that carries a track's new format; the publication's TrackUpdate does."""
-
-    @property
-    def track(self) -> Track: ...
-
-
-@dataclass(frozen=True, slots=True)
-class RungSpeed:
-    """How a rendition fares."""
-
-    rendition: str
-    units_out: int
-    speed: float
-    """Media seconds encoded in a second of work: below 1 it cannot keep up. 0 where not known yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerStatistics:
-    """A snapshot."""
-
-    state: WorkerState
-    pid: int | None
-    restarts: int
-    units_in: int
-    units_out: int
-    dropped: int
-    """Units that were never decoded: the child was gone, or behind by more than the job's lag."""
-    damaged: int
-    """Units that the decoder refused."""
-    waiting: int
-    """Units that were fed and not yet decoded."""
-    rungs: tuple[RungSpeed, ...]
 
 
 @dataclass(slots=True)
@@ -148,6 +73,8 @@ class _Session:
 
     child: Child
     watches: dict[Kind, HangWatch]
+    outputs: dict[Kind, OutputWatch] = field(default_factory=lambda: {kind: OutputWatch() for kind in Kind})
+    speeds: RungSpeeds = field(default_factory=RungSpeeds)
     ready: bool = False
     finished: bool = False
     progress: framing.Progress | None = None
@@ -155,12 +82,17 @@ class _Session:
     skipping: set[int] = field(default_factory=set)
     """Tracks that wait for a sync unit."""
 
+    @property
+    def uses_hardware(self) -> bool:
+        return self.speeds.uses_hardware
+
 
 class LiveWorker:
     """Transcodes one stream through a child that is replaced when it ends or hangs.
 
     :meth:`run` must run beside the feeding. The callbacks are called from it, rendition name first; a
-    rendition's track comes before its first unit, and again after each restart.
+    rendition's track comes before its first unit, and again after each restart. ``on_rungs`` is told which
+    rungs are given up because the machine is too slow: their units stop, and begin again at a cut.
     """
 
     def __init__(
@@ -170,21 +102,26 @@ class LiveWorker:
         on_track: Callable[[str, Track], None],
         on_unit: Callable[[str, AccessUnit], None],
         on_state: Callable[[WorkerState, str], None],
+        on_rungs: Callable[[frozenset[str]], None] | None = None,
+        encoders: EncoderProbe | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Without ``encoders``, which knows what hardware there is, x264 makes all pictures."""
         self._job = job
         self._on_track = on_track
         self._on_unit = on_unit
         self._on_state = on_state
+        self._on_rungs = on_rungs
+        self._probe = encoders
         self._clock = clock
         self._tracks = {track.track_id: track for track in job.tracks}
         self._wanted = {rendition.source_track_id for rendition in job.ladder.encoded}
-        self._encoded = {rendition.name: rendition for rendition in job.ladder.encoded}
-        self._made: dict[str, Track] = {}
-        """The format of each rendition that the children have announced."""
-        self._last_dts = dict.fromkeys(self._encoded, -1)
+        self._kinds = {rendition.name: rendition.kind for rendition in job.ladder.encoded}
+        self._answers = Answers(job.ladder)
+        self._keep_up = KeepUp(give_up_order(job.ladder, job.give_up), calm_s=job.calm_s)
+        self._encoders: tuple[Encoder, ...] = (Encoder.SOFTWARE,)
         self._cuts: deque[Cut] = deque(maxlen=_REMEMBERED_CUTS)
-        self._restarts = RestartPolicy()
+        self._restarts = RestartPolicy(job.restarts_per_minute)
         self._counts = _Counts()
         self._session: _Session | None = None
         self._first_start = asyncio.Event()
@@ -192,22 +129,25 @@ class LiveWorker:
         self.state = WorkerState.IDLE
 
     async def run(self) -> None:
-        """Until :meth:`stop`, or until the state is FAILED. Cancelled, it kills the child."""
+        """Until :meth:`stop`. Cancelled, it kills the child."""
         try:
+            if self._probe is not None and not self._stop.is_set():
+                self._encoders = choose(self._job.encoder, await self._probe.tried(self._job.encoder))
             while not self._stop.is_set():
                 self._enter(WorkerState.STARTING, "")
                 why = await self._serve_one_child()
                 if self._stop.is_set():
                     break
-                delay_s = self._restarts.next_delay_s(self._clock())
-                if delay_s is None:
-                    self._enter(WorkerState.FAILED, f"too many restarts in a minute; the last: {why}")
-                    return
-                self._enter(WorkerState.BACKOFF, why)
-                await self._pause(delay_s)
+                restart = self._restarts.next(self._clock())
+                # Until the next child is ready, feeding drops: it must not wait for the first one either.
+                self._first_start.set()
+                if restart.failed:
+                    why = f"too many restarts in a minute, next try in {restart.delay_s:g} s; the last: {why}"
+                self._enter(WorkerState.FAILED if restart.failed else WorkerState.BACKOFF, why)
+                await self._pause(restart.delay_s)
         finally:
             self._first_start.set()
-            if self.state not in _ENDED:
+            if self.state is not WorkerState.STOPPED:
                 self._enter(WorkerState.STOPPED, "")
 
     def stop(self) -> None:
@@ -235,8 +175,9 @@ class LiveWorker:
 
     def statistics(self) -> WorkerStatistics:
         """Counts since the worker was made; figures of the child that runs now."""
-        counts, session = self._counts, self._session
+        counts, session, now_s = self._counts, self._session, self._clock()
         progress = session.progress if session else None
+        watches = session.watches.values() if session else ()
         return WorkerStatistics(
             state=self.state,
             pid=session.child.pid if session else None,
@@ -245,17 +186,14 @@ class LiveWorker:
             units_out=counts.units_out,
             dropped=counts.dropped + counts.dropped_by_ended + (progress.dropped if progress else 0),
             damaged=counts.damaged_by_ended + (progress.damaged if progress else 0),
-            waiting=sum(watch.waiting for watch in session.watches.values()) if session else 0,
-            rungs=tuple(
-                RungSpeed(
-                    rung.rendition, rung.units_out, rung.media_s / rung.busy_s if rung.busy_s > 0 else 0.0
-                )
-                for rung in (progress.rungs if progress else ())
-            ),
+            waiting=sum(watch.waiting for watch in watches),
+            lag_s=max((watch.lag_s(now_s) for watch in watches), default=0.0),
+            given_up=self._keep_up.given_up,
+            rungs=session.speeds.figures() if session else (),
         )
 
     def _enter(self, state: WorkerState, detail: str) -> None:
-        if state not in _NEXT[self.state]:
+        if state not in NEXT_STATES[self.state]:
             raise RuntimeError(f"a worker cannot go from {self.state} to {state}")
         self.state = state
         self._on_state(state, detail)
@@ -271,18 +209,22 @@ class LiveWorker:
 
     async def _serve_one_child(self) -> str:
         """Start a child and listen to it until it ends; why it ended."""
+        work = "live" if self._encoders[0] is Encoder.SOFTWARE else "live-device"
         try:
-            child = await Child.spawn("live", f"stream {self._job.stream}")
+            child = await Child.spawn(work, f"stream {self._job.stream}")
         except OSError as error:
             return f"it could not be started: {error}"
         now_s = self._clock()
         session = _Session(child, {kind: HangWatch(now_s) for kind in Kind}, skipping=set(self._wanted))
+        self._answers.begin_anew(now_s)
+        self._keep_up.begin_anew()
         watcher: asyncio.Task[None] | None = None
         stopper: asyncio.Task[None] | None = None
         why = ""
         try:
-            await self._greet(session)
+            # Watched from the first word on: a child that never reads must not hold up the greeting.
             watcher = asyncio.create_task(self._watch(session, now_s), name=f"watch {child.pid}")
+            await self._greet(session)
             stopper = asyncio.create_task(self._finish(session), name=f"finish {child.pid}")
             while not session.finished:
                 message, payload = await child.receive()
@@ -301,7 +243,13 @@ class LiveWorker:
         return why or session.killed_because or f"it ended with {code}: {child.last_line or 'no last word'}"
 
     async def _greet(self, session: _Session) -> None:
-        start = framing.Start(self._job.ladder, tuple(self._tracks.values()), self._job.max_lag_s)
+        start = framing.Start(
+            self._job.ladder,
+            tuple(self._tracks.values()),
+            self._job.max_lag_s,
+            tuple(self._keep_up.given_up),
+            self._encoders,
+        )
         # send() writes before it waits: nothing that is fed from now on can come before Start.
         self._session = session
         await session.child.send(start)
@@ -321,103 +269,78 @@ class LiveWorker:
 
     async def _watch(self, session: _Session, spawned_s: float) -> None:
         """Kill a child that does not start or does not move."""
-        while True:
+        why = ""
+        while not why:
             await asyncio.sleep(WATCH_EVERY_S)
-            now_s = self._clock()
-            if not session.ready:
-                if now_s - spawned_s > START_S:
-                    session.killed_because = f"it did not start within {START_S:g} s"
-                    break
-                continue
-            stuck_s = max(watch.stuck_s(now_s) for watch in session.watches.values())
-            if stuck_s >= self._job.hang_s:
-                session.killed_because = f"it took nothing for {stuck_s:.1f} s"
-                break
-        log.warning("worker %d of stream %s: %s", session.child.pid, self._job.stream, session.killed_because)
+            why = self._hang(session, self._clock() - spawned_s)
+        session.killed_because = why
+        log.warning("worker %d of stream %s: %s", session.child.pid, self._job.stream, why)
         session.child.kill()
 
+    def _hang(self, session: _Session, age_s: float) -> str:
+        """What is wrong with the child; empty where nothing is."""
+        if not session.ready:
+            return f"it did not start within {START_S:g} s" if age_s > START_S else ""
+        now_s, hang_s = self._clock(), self._job.hang_s
+        stuck_s = max(watch.stuck_s(now_s) for watch in session.watches.values())
+        if stuck_s >= hang_s:
+            return f"it took nothing for {stuck_s:.1f} s"
+        silent_s = max(watch.silent_s(now_s) for watch in session.outputs.values())
+        if silent_s >= hang_s:
+            return f"it gave nothing back for {silent_s:.1f} s"
+        return ""
+
     def _take(self, session: _Session, message: framing.AnyMessage, payload: bytes) -> None:
-        now_s = self._clock()
         match message:
             case framing.Unit(rendition=rendition):
-                self._take_unit(rendition, framing.access_unit(message, payload))
+                unit = framing.access_unit(message, payload)
+                goes_on = self._answers.unit(rendition, unit)
+                session.outputs[self._kinds[rendition]].output()
+                if goes_on:
+                    self._counts.units_out += 1
+                    self._on_unit(rendition, unit)
+                else:
+                    self._counts.dropped += 1
             case framing.RenditionTrack(rendition, track):
-                self._check_track(rendition, track)
-                self._made[rendition] = track
-                self._on_track(rendition, track)
+                self._on_track(rendition, self._answers.track(rendition, track))
             case framing.Progress():
-                session.progress = message
-                session.watches[Kind.VIDEO].take(message.consumed_video, now_s)
-                session.watches[Kind.AUDIO].take(message.consumed_audio, now_s)
-            case framing.Ready():
+                self._answers.report(self._clock())
+                self._take_progress(session, message)
+            case framing.Ready() if not session.ready:
                 session.ready = True
-                for kind, watch in session.watches.items():
-                    # What was fed while it loaded its libraries has waited for no fault of its own.
-                    fresh = HangWatch(now_s)
-                    fresh.fed = watch.fed
-                    session.watches[kind] = fresh
+                for watch in session.watches.values():
+                    watch.begin_anew(self._clock())
                 self._enter(WorkerState.RUNNING, "")
             case framing.Finished():
                 session.finished = True
             case _:
                 raise FramingError(f"{type(message).__name__} was not expected")
 
-    def _check_track(self, rendition: str, track: Track) -> None:
-        """A child has read a stranger's bitstream: what it says must be what was asked of it.
-
-        Raises :class:`FramingError`.
-        """
-        asked = self._encoded.get(rendition)
-        if asked is None:
-            raise FramingError("a rendition that was not asked for")
-        timescale = asked.sample_rate or VIDEO_TIMESCALE
-        if (track.track_id, track.codec, track.timescale) != (asked.source_track_id, asked.codec, timescale):
-            raise FramingError(f"another format than was asked for {rendition}")
-        sane = all(0 <= side <= WIDTH_LIMIT for side in (track.width, track.height))
-        if (
-            not sane
-            or track.sample_aspect != 1
-            or (track.sample_rate, track.channels)
-            != (
-                asked.sample_rate,
-                asked.channels,
-            )
+    def _take_progress(self, session: _Session, progress: framing.Progress) -> None:
+        now_s = self._clock()
+        session.progress = progress
+        excused = progress.damaged + progress.left_out + progress.dropped
+        for kind, taken in (
+            (Kind.VIDEO, progress.consumed_video),
+            (Kind.AUDIO, progress.consumed_audio),
         ):
-            raise FramingError(f"a strange format for {rendition}")
-        try:
-            codecs.rfc6381(track)
-        except codecs.CodecError as error:
-            raise FramingError(f"a format that cannot be read for {rendition}: {error}") from error
-
-    @staticmethod
-    def _check_unit(unit: AccessUnit, track: Track | None) -> None:
-        """Raises :class:`FramingError`."""
-        if track is None:
-            raise FramingError("a unit before its format")
-        if (unit.track_id, unit.codec, unit.timescale) != (track.track_id, track.codec, track.timescale):
-            raise FramingError("a unit of another format than was announced")
-        if not (0 <= unit.dts < _LATEST_DTS and 0 <= unit.duration <= _LARGEST_COMPOSITION):
-            raise FramingError("a unit at an impossible time")
-        if unit.pts - unit.dts > _LARGEST_COMPOSITION or not 0 < len(unit.payload) <= _UNIT_LIMIT_BYTES:
-            raise FramingError("an impossible unit")
-
-    def _take_unit(self, rendition: str, unit: AccessUnit) -> None:
-        last_dts = self._last_dts.get(rendition)
-        if last_dts is None:
-            raise FramingError("a unit of a rendition that was not asked for")
-        self._check_unit(unit, self._made.get(rendition))
-        if unit.dts <= last_dts or unit.pts < unit.dts:
-            # A new child can begin a little before where the old one ended: viewers never go back.
-            self._counts.dropped += 1
-            return
-        self._last_dts[rendition] = unit.dts
-        self._counts.units_out += 1
-        self._on_unit(rendition, unit)
+            session.watches[kind].take(taken, now_s)
+            session.outputs[kind].take(taken, excused, now_s)
+        session.speeds.take(progress.rungs)
+        if self._keep_up.measure(session.watches[Kind.VIDEO].lag_s(now_s), now_s):
+            given_up = self._keep_up.given_up
+            session.child.tell(framing.SetRungs(tuple(given_up)))
+            if self._on_rungs is not None:
+                self._on_rungs(given_up)
 
     def _account(self, session: _Session) -> None:
         if session.progress is not None:
             self._counts.dropped_by_ended += session.progress.dropped
             self._counts.damaged_by_ended += session.progress.damaged
+        if session.uses_hardware and not session.finished and not self._stop.is_set():
+            # A driver can take a child with it: whoever was in it when it ended is not asked again.
+            log.warning("stream %s: pictures are made by software from now on", self._job.stream)
+            self._encoders = (Encoder.SOFTWARE,)
 
     # Feeding -----------------------------------------------------------------------------------------
 
@@ -432,6 +355,7 @@ class LiveWorker:
             self._counts.dropped += 1
             return
         session.watches[unit.codec.kind].feed(self._clock())
+        self._answers.fed(unit)
         await self._send(framing.unit_message(unit), unit.payload)
 
     async def _feed_track(self, track: Track) -> None:

@@ -1,4 +1,4 @@
-"""The child process around the engine: ``python -m transcoder.worker live|stills|slates PARENT_PID``.
+"""The child process around the engine: ``python -m transcoder.worker WORK PARENT_PID``.
 
 Frames (:mod:`transcoder.framing`) come in on stdin and go out on stdout; stderr carries one line for each
 thing worth knowing. It has no files, no network and bounded memory, dies with the server and leaves when
@@ -11,12 +11,13 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final, NoReturn
 
 from transcoder import framing
 from transcoder.codecs import CodecError
-from transcoder.engine import confine, slate, still
+from transcoder.engine import confine, hardware, slate, still
 from transcoder.engine.decode import UndecodableTrack
 from transcoder.engine.notice import NoticeWriter
 from transcoder.engine.pipeline import Pipeline
@@ -91,14 +92,16 @@ class Outbox:
             leave(EXIT_DONE)  # The server is gone: nobody is left to tell.
 
 
-def live() -> None:
+def live(*, has_device: bool = False) -> None:
     """Serve one stream."""
     outbox = Outbox()
     incoming = messages()
     first, _ = next(incoming, (None, b""))
     if not isinstance(first, framing.Start):
         return
-    confine.limit_memory(max((track.width * track.height for track in first.tracks), default=0))
+    confine.limit_memory(
+        max((track.width * track.height for track in first.tracks), default=0), has_device=has_device
+    )
     pipeline = Pipeline(
         first.ladder,
         first.tracks,
@@ -108,7 +111,9 @@ def live() -> None:
         on_unit=outbox.send_unit,
         say=say,
         fail=fail,
+        encoders=first.encoders,
     )
+    pipeline.give_up(first.given_up)
     pipeline.start()
     outbox.send(framing.Ready())
     threading.Thread(target=_report, args=(pipeline, outbox), name="report", daemon=True).start()
@@ -120,6 +125,8 @@ def live() -> None:
                 pipeline.set_track(track)
             case framing.CutAt(time_s):
                 pipeline.cut(time_s)
+            case framing.SetRungs(given_up):
+                pipeline.give_up(given_up)
             case framing.Finish():
                 pipeline.finish()
                 outbox.send(pipeline.progress())
@@ -154,6 +161,17 @@ def stills() -> None:
             outbox.send(framing.Still(request.number, ""), picture)
 
 
+def encoders() -> None:
+    """Try hardware encoders, until stdin ends."""
+    outbox = Outbox()
+    outbox.send(framing.Ready())
+    for request, _ in messages():
+        if not isinstance(request, framing.TryEncoders):
+            raise framing.FramingError("encoders are tried by TryEncoders")
+        for encoder in request.encoders:
+            outbox.send(framing.EncoderTried(encoder, hardware.why_not(encoder)))
+
+
 def slates() -> None:
     """Make loops for publishers who are away, until stdin ends."""
     confine.limit_memory(slate.POSTER_PIXELS)
@@ -178,17 +196,30 @@ def slates() -> None:
         outbox.send(framing.Slated(request.number, reason))
 
 
+WORKS: Final[dict[str, tuple[Callable[[], None], bool]]] = {
+    "live": (live, False),
+    "live-device": (partial(live, has_device=True), True),
+    "stills": (stills, False),
+    "slates": (slates, False),
+    "encoders": (encoders, True),
+}
+"""What there is to do, and whether it needs a device: drivers open files whenever they like."""
+
+
 def main(arguments: list[str]) -> NoReturn:
     """Confine this process, then work. Never returns and never shows a traceback."""
-    works = {"live": live, "stills": stills, "slates": slates}
-    if len(arguments) != 2 or arguments[0] not in works or not arguments[1].isdecimal():
-        say("this program is started by the server: live|stills|slates PARENT_PID")
+    if len(arguments) != 2 or arguments[0] not in WORKS or not arguments[1].isdecimal():
+        say("this program is started by the server: WORK PARENT_PID")
         leave(EXIT_BAD_USE)
     confine.silence_ffmpeg()
     try:
         confine.die_with(int(arguments[1]))
-        confine.give_up_files()
-        works[arguments[0]]()
+        work, needs_device = WORKS[arguments[0]]
+        if needs_device:
+            confine.keep_devices()
+        else:
+            confine.give_up_files()
+        work()
     except confine.Orphaned:
         leave(EXIT_DONE)
     except (UndecodableTrack, CodecError) as error:

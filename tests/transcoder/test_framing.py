@@ -48,7 +48,7 @@ MESSAGES = [
     (framing.MakeStill(7, TRACK, 640), b""),
     (framing.Ready(), b""),
     (framing.RenditionTrack("720p", TRACK), b""),
-    (framing.Progress(1, 2, 3, 4, (framing.RungFigures("720p", 5, 6.5, 7.5),)), b""),
+    (framing.Progress(1, 2, 3, 4, 5, (framing.RungFigures("720p", 5, 6.5, 7.5),)), b""),
     (framing.Finished(), b""),
     (framing.Still(7, ""), b"\xff\xd8jpeg"),
 ]

@@ -12,9 +12,13 @@ from av import logging as av_logging
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NO_NEW_PRIVS: Final = 38
+_CLONE_NEWUSER: Final = 0x1000_0000
+_CLONE_NEWNET: Final = 0x4000_0000
 STANDARD_FILES: Final = 3
 BASE_BYTES: Final = 2 << 30
 """Address space for the interpreter, FFmpeg, thread stacks and heaps; most of it is never touched."""
+DEVICE_FILES: Final = 64
+DEVICE_BYTES: Final = 6 << 30
 BYTES_PER_PIXEL: Final = 128
 """Decoded pictures of up to 3 bytes a pixel: 17 in the decoder, the rest between the stages."""
 
@@ -47,13 +51,31 @@ def give_up_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (STANDARD_FILES, STANDARD_FILES))
 
 
-def limit_memory(pixels: int) -> None:
-    """Bound the address space by the size of the pictures to decode."""
+def keep_devices() -> None:
+    """As :func:`give_up_files`, for a child whose encoder is a device.
+
+    A driver opens device files whenever it likes, so a few descriptors stay; the network goes with a
+    namespace of its own, where the kernel lets us have one.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DEVICE_FILES, DEVICE_FILES))
+    ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWUSER | _CLONE_NEWNET)
+
+
+def limit_memory(pixels: int, *, has_device: bool = False) -> None:
+    """Bound the address space by the size of the pictures to decode.
+
+    A device's driver reserves far more addresses than there is memory, so there only data is bounded.
+    """
     wanted = BASE_BYTES + BYTES_PER_PIXEL * pixels
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    limit = resource.RLIMIT_AS
+    if has_device:
+        wanted += DEVICE_BYTES
+        limit = resource.RLIMIT_DATA
+    _, hard = resource.getrlimit(limit)
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (wanted, wanted))
+    resource.setrlimit(limit, (wanted, wanted))
 
 
 def silence_ffmpeg() -> None:

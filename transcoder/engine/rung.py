@@ -1,38 +1,29 @@
-"""One encoded video rendition: scales from the rung above, encodes with x264.
-
-Why no ``tune=zerolatency``: it switches on sliced threads, which cut every picture into as many slices as
-there are cores. Measured on 720p and 360p of our bench's source at equal PSNR, 2, 4 and 8 slices cost up to
-2, 5 and 7% more bits, and more work in all. What it does for delay (no lookahead, no B-pictures, no frame of
-VFR delay) is asked for below, one by one; and the cores are kept busy by the rungs working beside each
-other, each with one thread. Only where one core cannot encode a picture in time (above 1080p30) does a rung
-get slices. ``bench/ladder.py`` compares both.
-"""
+"""One encoded video rendition: scales from the rung above, and has the pictures encoded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
 import av
-from av.codec.context import Flags
-from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
-from transcoder.codecs import avc, nal
-from transcoder.engine.picture import TIME_BASE, Picture, mark
+from transcoder.codecs import nal
+from transcoder.encoders import Encoder
+from transcoder.engine.encoder import (
+    FALLBACK_FRAME_RATE,
+    PIXEL_FORMAT,
+    EncoderFailed,
+    Opener,
+    PictureEncoder,
+)
+from transcoder.engine.picture import Picture, mark
 from transcoder.ladder import Rendition
 from transcoder.media import VIDEO_TIMESCALE, AccessUnit, Codec, Track
 
-PIXEL_FORMAT: Final = "yuv420p"
-FALLBACK_FRAME_RATE: Final = Fraction(30)
-VBV_PEAK: Final = 1.07
-"""Highest rate over the buffer's length, as a multiple of the rung's bitrate."""
-VBV_BUFFER_S: Final = 1.0
-HIGH_PROFILE_FROM: Final = 720
-"""Short side from which 8x8 transforms are worth a High decoder."""
 ONE_CORE_PIXELS_PER_S: Final = 1920 * 1080 * 40
 
 TrackSink = Callable[[str, Track], None]
@@ -46,33 +37,7 @@ class Cost:
     units_out: int = 0
     media_s: float = 0.0
     busy_s: float = 0.0
-
-
-def encoder_options(rendition: Rendition) -> dict[str, str]:
-    """x264's settings for a rung."""
-    bitrate_bps = rendition.bitrate_bps or 1_000_000
-    parameters = {
-        # No delay: each picture's bits leave before the next picture comes.
-        "bframes": 0,
-        "rc-lookahead": 0,
-        "sync-lookahead": 0,
-        "mbtree": 0,
-        "force-cfr": 1,
-        # IDRs stand where segments begin and nowhere else; we force each of them.
-        "scenecut": 0,
-        "keyint": "infinite",
-        "open-gop": 0,
-        "aud": 0,
-        "repeat-headers": 0,
-        "vbv-maxrate": round(bitrate_bps * VBV_PEAK / 1000),
-        "vbv-bufsize": round(bitrate_bps * VBV_BUFFER_S / 1000),
-    }
-    return {
-        "preset": "veryfast",
-        "profile": "high" if min(rendition.width, rendition.height) >= HIGH_PROFILE_FROM else "main",
-        "forced-idr": "1",
-        "x264-params": ":".join(f"{name}={value}" for name, value in parameters.items()),
-    }
+    encoder: Encoder | None = None
 
 
 def encoder_threads(rendition: Rendition, cores: int, rungs: int) -> int:
@@ -85,14 +50,28 @@ def encoder_threads(rendition: Rendition, cores: int, rungs: int) -> int:
 class Rung:
     """Pictures in, units out. Lives in one thread."""
 
-    def __init__(self, rendition: Rendition, *, threads: int, on_track: TrackSink, on_unit: UnitSink) -> None:
+    def __init__(
+        self,
+        rendition: Rendition,
+        *,
+        threads: int,
+        encoders: Sequence[Encoder],
+        open_encoder: Opener,
+        on_track: TrackSink,
+        on_unit: UnitSink,
+        say: Callable[[str], None],
+    ) -> None:
+        """``encoders``: the first one is used, and after a failure the next."""
         self.rendition = rendition
         self.cost = Cost()
         self._threads = threads
+        self._encoders = list(encoders)
+        self._open_encoder = open_encoder
         self._on_track = on_track
         self._on_unit = on_unit
+        self._say = say
         self._reformatter = VideoReformatter()
-        self._encoder: VideoCodecContext | None = None
+        self._encoder: PictureEncoder | None = None
         self._format: tuple[int, ...] = ()
         self._waiting: dict[int, Picture] = {}
 
@@ -116,8 +95,13 @@ class Rung:
         return Picture(frame, picture.is_cut, picture.duration, picture.arrival_s)
 
     def encode(self, picture: Picture) -> None:
-        """Encode a scaled picture; what comes out goes to the sinks."""
+        """Encode a scaled picture; what comes out goes to the sinks.
+
+        Where a device fails, the next encoder goes on with this very picture, as an IDR.
+        """
         frame = picture.frame
+        if frame.pts is None:
+            return
         described = (
             frame.width,
             frame.height,
@@ -125,78 +109,88 @@ class Rung:
             frame.color_trc,
             frame.colorspace,
         )
-        if self._encoder is None or described != self._format:
+        if described != self._format:
             self.flush()
             self._format = described
-            self._encoder = self._open(frame)
-            # A new encoder begins with an IDR whether it is told so or not.
-        if frame.pts is None:
-            return
-        self._waiting[frame.pts] = picture
-        for packet in self._encoder.encode(frame):
-            self._emit(packet)
+        while True:
+            try:
+                self._encode(picture)
+                return
+            except EncoderFailed as error:
+                failed, self._encoder = self._encoders[0], None
+                self._waiting.clear()
+                if len(self._encoders) == 1:
+                    raise
+                del self._encoders[0]
+                self._say(f"{self.rendition.name}: {failed} failed ({error}), {self._encoders[0]} goes on")
 
     def flush(self) -> None:
         """Let out what the encoder holds, and close it."""
         if self._encoder is None:
             return
-        for packet in self._encoder.encode(None):
-            self._emit(packet)
-        self._encoder = None
+        encoder, self._encoder = self._encoder, None
+        try:
+            packets = encoder.encode(None)
+        except EncoderFailed as error:
+            self._say(f"{self.rendition.name}: {encoder.encoder} did not finish ({error})")
+        else:
+            self._emit(packets, self._waiting)
         self._waiting.clear()
 
-    def _open(self, frame: VideoFrame) -> VideoCodecContext:
-        rendition = self.rendition
-        encoder = av.CodecContext.create("libx264", "w")
-        encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, PIXEL_FORMAT
-        encoder.time_base = TIME_BASE
-        encoder.framerate = rendition.frame_rate or FALLBACK_FRAME_RATE
-        encoder.sample_aspect_ratio = Fraction(1)
-        encoder.bit_rate = rendition.bitrate_bps
-        encoder.thread_count = self._threads
-        encoder.color_range = ColorRange.MPEG
-        encoder.color_primaries = frame.color_primaries
-        encoder.color_trc = frame.color_trc
-        encoder.colorspace = frame.colorspace
-        encoder.flags |= Flags.global_header
-        encoder.options = encoder_options(rendition)
-        if self._threads > 1:
-            encoder.options["x264-params"] += ":sliced-threads=1"
-        encoder.open()
-        self._on_track(
-            rendition.name,
-            Track(
-                track_id=rendition.source_track_id,
-                codec=Codec.H264,
-                timescale=VIDEO_TIMESCALE,
-                config=avc.config_from_annexb(encoder.extradata or b""),
-                width=frame.width,
-                height=frame.height,
-                frame_rate=rendition.frame_rate,
-            ),
-        )
-        return encoder
+    def _encode(self, picture: Picture) -> None:
+        frame = picture.frame
+        encoder = self._encoder
+        if encoder is None:
+            # A new encoder begins with an IDR whether it is told so or not.
+            encoder = self._encoder = self._open_encoder(
+                self._encoders[0], self.rendition, frame, self._threads
+            )
+            self._announce(encoder, frame)
+        if frame.pts is not None:
+            self._waiting[frame.pts] = picture
+        packets = encoder.encode(frame)
+        for packet in packets:
+            asked = self._waiting.get(packet.pts) if packet.pts is not None else None
+            if asked is not None and asked.is_cut and not packet.is_keyframe:
+                raise EncoderFailed("no IDR picture where one was asked for")
+        self._emit(packets, self._waiting)
 
-    def _emit(self, packet: av.Packet[Any]) -> None:
-        if packet.pts is None or packet.dts is None:
-            return
-        picture = self._waiting.pop(packet.pts, None)
-        duration = picture.duration if picture else 0
-        self.cost.units_out += 1
-        self._on_unit(
+    def _announce(self, encoder: PictureEncoder, frame: VideoFrame) -> None:
+        self.cost.encoder = encoder.encoder
+        self._on_track(
             self.rendition.name,
-            AccessUnit(
+            Track(
                 track_id=self.rendition.source_track_id,
                 codec=Codec.H264,
                 timescale=VIDEO_TIMESCALE,
-                pts=packet.pts,
-                dts=packet.dts,
-                duration=duration,
-                sync=packet.is_keyframe,
-                payload=nal.from_annexb(bytes(packet)),
-                arrival_s=picture.arrival_s if picture else 0.0,
+                config=encoder.config,
+                width=frame.width,
+                height=frame.height,
+                sample_aspect=Fraction(1),
+                frame_rate=self.rendition.frame_rate,
             ),
         )
+
+    def _emit(self, packets: Sequence[av.Packet[Any]], waiting: dict[int, Picture]) -> None:
+        for packet in packets:
+            if packet.pts is None or packet.dts is None:
+                continue
+            picture = waiting.pop(packet.pts, None)
+            self.cost.units_out += 1
+            self._on_unit(
+                self.rendition.name,
+                AccessUnit(
+                    track_id=self.rendition.source_track_id,
+                    codec=Codec.H264,
+                    timescale=VIDEO_TIMESCALE,
+                    pts=packet.pts,
+                    dts=packet.dts,
+                    duration=picture.duration if picture else 0,
+                    sync=packet.is_keyframe,
+                    payload=nal.from_annexb(bytes(packet)),
+                    arrival_s=picture.arrival_s if picture else 0.0,
+                ),
+            )
 
 
 def _fits(frame: VideoFrame, width: int, height: int) -> bool:
