@@ -106,14 +106,21 @@ class Connection:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         address: str,
+        *,
+        connection_id: str,
+        protocol: str = "rtmp",
+        shaken_s: float = 0.0,
     ) -> None:
+        """``shaken_s``: what TLS has taken already of the time for the handshake."""
         self.outcome = Outcome.ENDED
         self._authorizer = authorizer
         self._limits = limits
         self._reader = reader
         self._writer = writer
         self._address = address
-        self._id = os.urandom(4).hex()
+        self._protocol = protocol
+        self._shaken_s = shaken_s
+        self._id = connection_id
         self._session = ServerSession(random=os.urandom(RANDOM_SIZE), config=limits.session)
         self._publication: Publication | None = None
         self._intake: Intake | None = None
@@ -181,7 +188,7 @@ class Connection:
         """Read, feed the core, send what it returned, dispatch its events, keep the deadlines."""
         self._media_at_s = time.monotonic()
         try:
-            async with asyncio.timeout(self._limits.handshake_s) as self._deadline:
+            async with asyncio.timeout(self._limits.handshake_s - self._shaken_s) as self._deadline:
                 while True:
                     data = await self._reader.read(READ_BYTES)
                     if not data:
@@ -283,7 +290,11 @@ class Connection:
         """The core asked; now the application answers."""
         self._stream = _loggable(stream, key)
         request = PublishRequest(
-            protocol="rtmp", stream=stream, key=key, address=self._address, encoder=self._encoder
+            protocol=self._protocol,
+            stream=stream,
+            key=key,
+            address=self._address,
+            encoder=self._encoder,
         )
         try:
             publication = await self._authorizer.publish(request)
@@ -295,6 +306,7 @@ class Connection:
             return
         self._publication = publication
         self._intake = intake = Intake(max_tracks=self._limits.tracks)
+        self._pace = Pace()
         self._media_at_s = time.monotonic()
         publication.on_kick = self._kicked
         publication.on_drain = self._ask_to_reconnect
@@ -344,15 +356,21 @@ class Connection:
         with contextlib.suppress(TimeoutError, ConnectionError, OSError):
             async with asyncio.timeout(self._limits.goodbye_s):
                 self._writer.write(self._session.data_to_send())
-                self._writer.write_eof()
-                await self._writer.drain()
+                if self._writer.can_write_eof():
+                    self._writer.write_eof()
+                    await self._writer.drain()
+                else:  # TLS has no half-closed connections
+                    self._writer.close()
+                    await self._writer.wait_closed()
                 # Closing a socket with unread bytes resets it, and the peer would lose our last words.
                 while await self._reader.read(READ_BYTES):
                     pass
         self._writer.transport.abort()
 
     def _log(self, level: int, text: str) -> None:
-        logger.log(level, "rtmp %s %s stream %s %s", self._id, self._address, self._stream, text)
+        logger.log(
+            level, "%s %s %s stream %s %s", self._protocol, self._id, self._address, self._stream, text
+        )
 
 
 def _left_out(intake: IntakeStatistics) -> Counter[Limit]:
