@@ -83,6 +83,7 @@ class Archive:
         self._tally = Tally()
         self._runs: dict[tuple[str, str], RunTask] = {}
         self._loaded: dict[str, set[str]] = {}
+        self._unread: set[str] = set()
         self._sweeper = ArchiveSweeper(
             objects, self._is_wanted, self._on_deleted, retry_s=retry_s, retry_limit_s=retry_limit_s
         )
@@ -110,6 +111,12 @@ class Archive:
         task = asyncio.create_task(self._end(driven, stream))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+    def forget_stream(self, stream: str) -> None:
+        """The stream is deleted: so is what the store has of it."""
+        for name, epoch in list(self._runs):
+            if name == stream:
+                self.forget(name, epoch)
 
     async def close(self) -> None:
         """Store what is still to be stored, within a deadline. What is there stays for the next process."""
@@ -144,9 +151,11 @@ class Archive:
         """The newest run that an earlier process left. Raises StoreError.
 
         Its objects are kept until :meth:`clean`, or, where a run of the stream is handed to :meth:`sync`
-        before, until that run is forgotten.
+        before, until that run is forgotten. What could not be read is left alone.
         """
+        self._unread.add(stream)
         loaded = await load_run(self._objects, stream, self._moment(), self._now_s())
+        self._unread.discard(stream)
         if loaded is not None:
             self._loaded[stream] = loaded.run.keys | {record_key(stream, loaded.run.epoch)}
         return loaded
@@ -236,6 +245,6 @@ class Archive:
     def _is_wanted(self, key: str) -> bool:
         """Asked right before each deletion: a run may have begun since the listing."""
         stream, epoch = stream_and_epoch(key)
-        if (stream, epoch) in self._runs or key in self._loaded.get(stream, ()):
+        if (stream, epoch) in self._runs or stream in self._unread or key in self._loaded.get(stream, ()):
             return True
         return any(name == stream and key in run.archive.taken_up for (name, _), run in self._runs.items())

@@ -38,7 +38,7 @@ def restore(
     program_now_s: float,
     now_s: float,
 ) -> Restored | None:
-    """Go on with ``stored`` under the new ``epoch``; None where the store has no segment at all.
+    """Go on with ``stored`` under the new ``epoch``; None where nothing of it is listed any more.
 
     ``inits`` has the bytes of every init that is named, by rendition. ``program_now_s`` is the unix time of
     this moment on the run's own timeline, ``now_s`` this moment on the monotonic clock.
@@ -61,6 +61,8 @@ def restore(
         )
         plan.fill(made, now_s)
         windows[name] = made
+    if all(window.first_msn >= plan.tail_msn for window in windows.values()):
+        return None
     return Restored(windows, plan.end_ms / 1000)
 
 
@@ -95,14 +97,15 @@ class _Plan:
         self._discontinuity = max(
             window.newest_discontinuity for window in stored.values() if window.segments
         )
-        self._tail_msn = max(self._known) + 1
+        self.tail_msn = max(self._known) + 1
+        """The first number of the missing time."""
         self._tail_start_ms = _newest_end_ms(stored)
         # A playlist of gaps alone says nothing by being long: what is older is a jump of the program time.
         longest_ms = 2 * config.keep_us // 1000
         self._tail_start_ms = max(self._tail_start_ms, now_ms - longest_ms)
         # The segment that was open when this was written, and one more that may have been begun since.
         seen_msn = max(window.next_msn for window in stored.values())
-        self._tail_count = max(1, seen_msn + 1 - self._tail_msn, self._count(config, now_ms))
+        self._tail_count = max(1, seen_msn + 1 - self.tail_msn, self._count(config, now_ms))
         part_ms = config.part_target_us // 1000
         self.end_ms = max(now_ms, self._tail_start_ms + self._tail_count * part_ms)
 
@@ -116,7 +119,7 @@ class _Plan:
     def empty(self, window: StoredWindow) -> StoredWindow:
         """A window that the store has nothing of begins where the missing time does."""
         return StoredWindow(
-            first_msn=self._tail_msn,
+            first_msn=self.tail_msn,
             discontinuity_sequence=self._discontinuity,
             segments=(),
             next_msn=window.next_msn,
@@ -137,13 +140,13 @@ class _Plan:
 
     def _gaps(self, window: MediaWindow) -> Iterator[tuple[int, float, float]]:
         """Number, start and length (milliseconds) of each."""
-        for msn in range(window.next_msn, self._tail_msn):
+        for msn in range(window.next_msn, self.tail_msn):
             known = self._known[msn]
             start_ms = known.program_time_ms if known.program_time_ms is not None else self._tail_start_ms
             yield msn, start_ms, min(known.duration_us, self._longest_us) / 1000
         each_ms = (self.end_ms - self._tail_start_ms) / self._tail_count
         for index in range(self._tail_count):
-            yield self._tail_msn + index, self._tail_start_ms + index * each_ms, each_ms
+            yield self.tail_msn + index, self._tail_start_ms + index * each_ms, each_ms
 
 
 def _take_up(

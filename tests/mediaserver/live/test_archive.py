@@ -156,6 +156,16 @@ async def test_a_run_that_is_over_leaves_nothing(
     assert archive.statistics().runs == 1
 
 
+async def test_a_stream_that_is_deleted_leaves_nothing(
+    archive: Archive, objects: FlakyObjects, clock: Clock
+) -> None:
+    Show(archive, clock, "e1").segments(2)
+    Show(archive, clock, "e2").segments(2)
+    archive.forget_stream("show")
+    await archive.wait_idle()
+    assert await objects.list() == []
+
+
 async def test_the_next_run_of_a_stream_is_not_touched_by_the_end_of_the_one_before(
     archive: Archive, objects: FlakyObjects, clock: Clock
 ) -> None:

@@ -11,7 +11,7 @@ from mediaserver.live.archive import Archive
 from mediaserver.live.archive_record import StoredRun
 from mediaserver.settings import StorageSettings
 from mediaserver.storage import FOLDER_NAME, open_objects
-from mediaserver.storage.contract import ObjectMissing
+from mediaserver.storage.contract import ObjectMissing, StoreError
 from tests.mediaserver.live.archived import CONFIG, Clock, FlakyObjects, Show
 from tests.transcoder.manifests.strict_playlist import StrictPlaylist, read_media
 from transcoder.manifests.hls import render
@@ -285,6 +285,28 @@ async def test_without_a_run_to_take_it_up_everything_goes(objects: FlakyObjects
     assert await objects.list() == []
     assert await archive.load("show") is None
     assert await archive.streams() == []
+
+
+async def test_what_cannot_be_read_now_is_not_deleted(objects: FlakyObjects, clock: Clock) -> None:
+    await crashed(objects, clock)
+    there = await objects.list()
+    archive = start(objects, clock)
+    objects.deaf = StoreError("gone")
+    with pytest.raises(StoreError):
+        await archive.load("show")
+    objects.deaf = None
+    archive.clean()
+    await archive.wait_idle()
+    assert await objects.list() == there
+
+
+async def test_after_a_long_time_nothing_is_gone_on_with(objects: FlakyObjects, clock: Clock) -> None:
+    await crashed(objects, clock)
+    clock.advance(86_400)
+    loaded = await start(objects, clock).load("show")
+    assert loaded is not None
+    assert loaded.age_s == pytest.approx(86_400, abs=5)
+    assert loaded.restore("e2", clock.now_s) is None
 
 
 async def test_an_ended_run_says_so(objects: FlakyObjects, clock: Clock) -> None:
