@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from transcoder.cutter import GridCutter, LongGop, SyncCutter
-from transcoder.manifests.window import MediaWindow
+from transcoder.manifests.window import MediaWindow, WindowCheckpoint
 from transcoder.media import AccessUnit, Kind, Track
 from transcoder.rendition_packager import MAX_LAG_SEGMENTS, PackagerConfig, RenditionPackager
 from transcoder.rendition_set import RenditionSet, TextRendition
@@ -63,6 +63,15 @@ class Packager:
     def renditions(self) -> Mapping[str, RenditionPackager]:
         """By name. Read only."""
         return self._set.renditions
+
+    @property
+    def ahead(self) -> WindowCheckpoint:
+        """What the segment of the next cut that is not known yet is numbered after."""
+        return self._set.ahead
+
+    def add_text(self, text: TextRendition) -> None:
+        """A rendition of words begins, at the next cut that is not known yet."""
+        self._set.add_text(text)
 
     def stand_in(self, name: str, stand_in: StandIn, from_s: float, now_s: float) -> None:
         """The source has nothing for this window: something else goes in its place, from the start on."""

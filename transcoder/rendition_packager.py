@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from transcoder.cmaf.fragment import ProducerTime, Sample, fragment
 from transcoder.cmaf.init import init_segment
 from transcoder.cutter import is_hole
-from transcoder.manifests.window import MediaWindow
+from transcoder.manifests.window import MediaWindow, WindowCheckpoint
 from transcoder.media import AccessUnit, Kind, Track
 
 CUT_TOLERANCE_S = 0.0005
@@ -69,6 +69,13 @@ class RenditionPackager:
     @property
     def track(self) -> Track | None:
         return self._track
+
+    @property
+    def ahead(self) -> WindowCheckpoint:
+        """Where the window will stand when all cuts that are known have been passed."""
+        stands = self.window.checkpoint()
+        breaks = sum(cut.discontinuity for cut in self._cuts)
+        return WindowCheckpoint(stands.next_msn + len(self._cuts), stands.discontinuity_sequence + breaks)
 
     def set_track(self, track: Track, now_s: float) -> bool:
         """Announce the format. True: it is another than before, so a discontinuity must follow."""

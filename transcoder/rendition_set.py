@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from transcoder.manifests.window import MediaWindow
+from transcoder.manifests.window import MediaWindow, WindowCheckpoint
 from transcoder.media import AccessUnit, Track
 from transcoder.rendition_packager import MAX_LAG_SEGMENTS, PackagerConfig, RenditionPackager
 from transcoder.standin import StandIn, StandInFeed
@@ -34,9 +34,18 @@ class RenditionSet:
     ) -> None:
         self.renditions = {name: RenditionPackager(window, config) for name, window in windows.items()}
         self._followers = dict(followers or {})
-        self._texts = tuple(texts)
+        self._texts = list(texts)
         self._feeds: dict[str, StandInFeed] = {}
         self._discontinuity_due = False
+
+    @property
+    def ahead(self) -> WindowCheckpoint:
+        """What the segment of the next cut that is not known yet is numbered after."""
+        return next(iter(self.renditions.values())).ahead
+
+    def add_text(self, text: TextRendition) -> None:
+        """A rendition of words begins, at the next cut that is not known yet."""
+        self._texts.append(text)
 
     def set_track(self, name: str, track: Track, now_s: float) -> bool:
         """The format of a rendition. True: another than before, so that a cut should come soon."""

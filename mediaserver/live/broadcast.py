@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from ingest.publication import Item, Publication, PublicationEnd, TrackUpdate, UnitQueue
+from ingest.publication import CuePoint, Item, Publication, PublicationEnd, TimedText, TrackUpdate, UnitQueue
+from mediaserver.live.captions import Captions
+from mediaserver.live.output import TextOutput
 from mediaserver.live.run import WindowPlan
 from mediaserver.live.transcoding import Transcoding, WorkerFactory
 from transcoder.cutter import GridCutter, LongGop, SyncCutter
 from transcoder.ladder import Ladder, LadderError, Rendition, plan
+from transcoder.manifests.window import WindowCheckpoint
 from transcoder.media import AccessUnit, Kind, Track
 from transcoder.packager import Packager, PackagerConfig
 from transcoder.source import SourceProbe, SourceProfile
@@ -36,6 +39,11 @@ class BroadcastConfig:
     ladder: str | Sequence[str]
     """``auto``, ``passthrough`` or the names of rungs."""
     poster_interval_s: float
+    give_up: Sequence[str] = ()
+    """Rungs that are given up where the machine is too slow, the first one first."""
+    encoder: str = "auto"
+    hang_s: float = 3.0
+    restarts_per_minute: int = 5
 
 
 class Stage(Protocol):
@@ -43,6 +51,16 @@ class Stage(Protocol):
 
     def open_windows(self, ladder: Ladder, profile: SourceProfile) -> WindowPlan:
         """The windows of the run, for the ladder's renditions and for those that it has no more."""
+
+    @property
+    def texts(self) -> Sequence[TextOutput]:
+        """Renditions of words that the run has."""
+
+    def open_text(self, channel: str, language: str | None, ahead: WindowCheckpoint) -> TextOutput | None:
+        """One more, from the segment after ``ahead`` on; None where there are too many."""
+
+    def cue_point(self, cue_point: CuePoint) -> None:
+        """The publisher says something of a moment."""
 
     def missing(self, ladder: Ladder) -> Sequence[Rendition]:
         """Renditions of the run that are of a kind for which the ladder has nothing."""
@@ -90,6 +108,7 @@ class Broadcast:
         self.ladder: Ladder | None = None
         self.packager: Packager | None = None
         self.profile: SourceProfile | None = None
+        self.captions: Captions | None = None
         self.transcoding: Transcoding | None = None
         self._stage = stage
         self._config = config
@@ -197,6 +216,7 @@ class Broadcast:
             passthrough=passthrough,
             followers=opened.followers,
         )
+        self.captions = Captions(packager, config, self._stage.texts, self._stage.open_text)
         for rendition in missing:
             packager.withhold(rendition.name, now_s)
             if (stand_in := stand_ins.get(rendition.name)) is not None:
@@ -207,7 +227,13 @@ class Broadcast:
         if self.packager is None:
             raise RuntimeError("the packager comes first")
         job = LiveJob(
-            stream=self.publication.request.stream, ladder=ladder, tracks=tuple(profile.tracks.values())
+            stream=self.publication.request.stream,
+            ladder=ladder,
+            tracks=tuple(profile.tracks.values()),
+            hang_s=self._config.hang_s,
+            restarts_per_minute=self._config.restarts_per_minute,
+            give_up=tuple(self._config.give_up),
+            encoder=self._config.encoder,
         )
         return Transcoding(
             job,
@@ -271,7 +297,12 @@ class Broadcast:
 
     def _take(self, packager: Packager, profile: SourceProfile, item: Item) -> None:
         now_s = time.monotonic()
-        if isinstance(item, TrackUpdate):
+        if isinstance(item, TimedText):
+            if self.captions is not None:
+                self.captions.hear(item)
+        elif isinstance(item, CuePoint):
+            self._stage.cue_point(item)
+        elif isinstance(item, TrackUpdate):
             if item.track.track_id in profile.tracks:
                 packager.set_source_track(item.track, now_s)
                 self._feed(item)
@@ -280,16 +311,18 @@ class Broadcast:
                 self._feed(Cut(cut_s))
             self._feed(item)
             self._stage.changed()
-            if item.sync and item.codec.kind is Kind.VIDEO:
-                self._maybe_take_still(item, now_s)
+            if item.track_id == profile.leader.track_id and item.codec.kind is Kind.VIDEO:
+                self._look(self.publication.tracks[item.track_id], item, now_s)
 
     def _feed(self, item: Item | Cut) -> None:
         if self.transcoding is not None:
             self.transcoding.feed(item)
 
-    def _maybe_take_still(self, unit: AccessUnit, now_s: float) -> None:
-        track = self.publication.tracks.get(unit.track_id)
-        if now_s < self._still_due_s or track is None:
+    def _look(self, track: Track, unit: AccessUnit, now_s: float) -> None:
+        """What else there is in a picture of the leader: captions, and a still from time to time."""
+        if self.captions is not None:
+            self.captions.see(track, unit)
+        if not unit.sync or now_s < self._still_due_s:
             return
         if self._still is None or self._still.done():
             self._still_due_s = now_s + self._config.poster_interval_s

@@ -2,46 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from types import MappingProxyType
 
-from mediaserver.live.output import RenditionOutput
+from mediaserver.live.captions import TEXT_CHANNEL
+from mediaserver.live.output import RenditionOutput, TextOutput
 from transcoder.codecs import colour, rfc6381
 from transcoder.ladder import Rendition
-from transcoder.manifests.multivariant import AudioRendition, Variant, render
+from transcoder.manifests.multivariant import AudioRendition, SubtitleRendition, Variant, distinct, render
 from transcoder.media import Kind
 
 AUDIO_GROUP = "audio"
+SUBTITLE_GROUP = "subtitles"
+NO_TEXTS: Mapping[str, TextOutput] = MappingProxyType({})
+_TEXT_NAMES = {"CC1": "Captions", TEXT_CHANNEL: "Captions"}
+"""The others are called by their channel."""
 CONTAINER_SHARE = 1.06
 """Boxes around the media: what a measured rendition of 128 kbit/s to 5 Mbit/s adds, with room to spare."""
 ENCODER_PEAK = 1.15
 """Peak over target of our encoders under their VBV, until it is measured."""
 
 
-def multivariant_text(outputs: Sequence[RenditionOutput], frame_rates: dict[str, Fraction]) -> str | None:
+def multivariant_text(
+    outputs: Sequence[RenditionOutput],
+    frame_rates: Mapping[str, Fraction],
+    texts: Mapping[str, TextOutput] = NO_TEXTS,
+) -> str | None:
     """The playlist's text, or None while nothing can be played."""
     ready = [output for output in outputs if output.listed and output.track and output.window.is_playable]
     video = [output for output in ready if output.rendition.kind is Kind.VIDEO]
     audio = [output for output in ready if output.rendition.kind is Kind.AUDIO]
     if not video:
-        return render([_variant(output, None, frame_rates) for output in audio]) if audio else None
+        return render([_variant(output, None, frame_rates, None) for output in audio]) if audio else None
     sound = audio[0] if audio else None
+    names = distinct(output.rendition.label or output.rendition.name for output in audio)
     renditions = [
         AudioRendition(
             group=AUDIO_GROUP,
-            name=output.rendition.name,
+            name=name,
             uri=f"{output.rendition.name}/media.m3u8",
-            language=output.track.language if output.track else None,
+            language=output.rendition.language,
             default=output is sound,
             channels=output.track.channels if output.track else 0,
         )
-        for output in audio
+        for name, output in zip(names, audio, strict=True)
     ]
-    return render([_variant(output, sound, frame_rates) for output in video], renditions)
+    subtitles = _subtitles({name: text for name, text in texts.items() if text.window.is_playable})
+    group = SUBTITLE_GROUP if subtitles else None
+    return render([_variant(output, sound, frame_rates, group) for output in video], renditions, subtitles)
+
+
+def _subtitles(texts: Mapping[str, TextOutput]) -> list[SubtitleRendition]:
+    """What is in the video too is only offered here: a player that showed both would show it twice."""
+    labels = distinct(text.language or _TEXT_NAMES.get(text.channel, text.channel) for text in texts.values())
+    return [
+        SubtitleRendition(
+            group=SUBTITLE_GROUP,
+            name=shown,
+            uri=f"{name}/media.m3u8",
+            language=text.language,
+            is_transcript=True,
+        )
+        for shown, (name, text) in zip(labels, texts.items(), strict=True)
+    ]
 
 
 def _variant(
-    output: RenditionOutput, sound: RenditionOutput | None, frame_rates: dict[str, Fraction]
+    output: RenditionOutput,
+    sound: RenditionOutput | None,
+    frame_rates: Mapping[str, Fraction],
+    subtitle_group: str | None,
 ) -> Variant:
     rendition = output.rendition
     together = [output] if sound is None else [output, sound]
@@ -57,6 +88,7 @@ def _variant(
         frame_rate=frame_rates.get(rendition.name),
         audio_group=AUDIO_GROUP if sound is not None else None,
         video_range=_video_range(output),
+        subtitle_group=subtitle_group,
     )
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from mediaserver.storage.contract import ObjectMissing, StoreError
 from transcoder.ladder import Rendition
+from transcoder.manifests.dateranges import NONE, DateRanges
 from transcoder.manifests.hls import Report
 from transcoder.manifests.reload import Refuse, Serve, decide
 from transcoder.manifests.rendered import PlaylistCache, RenderedPlaylist
@@ -35,27 +36,23 @@ class PlaylistRefused(Exception):
         self.detail = detail
 
 
-class RenditionOutput:
+class PlaylistOutput:
     """Holds requests until the window has what they ask for. One event wakes all who wait."""
 
     def __init__(
         self,
-        rendition: Rendition,
         window: MediaWindow,
         reports: Callable[[], Sequence[Report]],
         *,
+        date_ranges: Callable[[], DateRanges] | None = None,
         fetch: Fetch | None = None,
     ) -> None:
-        self.rendition = rendition
         self.window = window
-        self.track: Track | None = None
-        """As packaged now; None before the first init."""
-        self.listed = True
-        """In the multivariant playlist: False for an earlier name that only gets what another one gets."""
         self.waiting = 0
         self._given_up = False
         self._stopping = False
         self._reports = reports
+        self._date_ranges = date_ranges or (lambda: NONE)
         self._fetch = fetch
         self._cache = PlaylistCache()
         self._seen_version = window.version
@@ -97,7 +94,9 @@ class RenditionOutput:
                     decision = decide(self.window, msn, part, skip)
                     if isinstance(decision, Refuse):
                         raise PlaylistRefused(decision.status, decision.reason)
-        return self._cache.get(self.window, skip=decision.skip, reports=self._reports())
+        return self._cache.get(
+            self.window, skip=decision.skip, reports=self._reports(), date_ranges=self._date_ranges()
+        )
 
     async def media(self, name: str) -> Media:
         """An init, segment or part by name; the hinted part is waited for (RFC 8216bis 6.2.6).
@@ -137,13 +136,17 @@ class RenditionOutput:
             msn = self.window.next_msn
             if self.window.ended or name != f"{self.window.epoch}-{msn}.m4s":
                 return None
-            async with self._patience():
-                while self.window.next_msn == msn and not self.window.ended:
-                    await self._next_change()
+            await self.wait_begun(msn)
             segment = self.window.open_segment
             if segment is None or segment.name != name or segment.discontinuity:
                 return None
         return None if segment.gap else segment
+
+    async def wait_begun(self, msn: int) -> None:
+        """Until segment ``msn`` has begun, or none will. Raises :class:`PlaylistRefused` with 404 or 503."""
+        async with self._patience():
+            while self.window.next_msn <= msn and not self.window.ended:
+                await self._next_change()
 
     async def wait_part(self, segment: Segment, index: int) -> bool:
         """Until ``segment`` has a part ``index``; False once it has ended without.
@@ -179,3 +182,42 @@ class RenditionOutput:
             raise PlaylistRefused(503, "the stream does not go on at the moment") from None
         finally:
             self.waiting -= 1
+
+
+class RenditionOutput(PlaylistOutput):
+    """Picture or sound."""
+
+    def __init__(
+        self,
+        rendition: Rendition,
+        window: MediaWindow,
+        reports: Callable[[], Sequence[Report]],
+        *,
+        date_ranges: Callable[[], DateRanges] | None = None,
+        fetch: Fetch | None = None,
+    ) -> None:
+        super().__init__(window, reports, date_ranges=date_ranges, fetch=fetch)
+        self.rendition = rendition
+        self.track: Track | None = None
+        """As packaged now; None before the first init."""
+        self.listed = True
+        """In the multivariant playlist: False for an earlier name that only gets what another one gets."""
+
+
+class TextOutput(PlaylistOutput):
+    """Words beside them."""
+
+    def __init__(
+        self,
+        channel: str,
+        language: str | None,
+        window: MediaWindow,
+        reports: Callable[[], Sequence[Report]],
+        *,
+        date_ranges: Callable[[], DateRanges] | None = None,
+    ) -> None:
+        super().__init__(window, reports, date_ranges=date_ranges)
+        self.channel = channel
+        """As :class:`transcoder.captions.cue.Cue` has it."""
+        self.language = language
+        """BCP 47."""

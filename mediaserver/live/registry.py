@@ -21,7 +21,7 @@ from mediaserver.live.records import StreamChanges, StreamRecord, StreamRecords
 from mediaserver.live.relays import RelayGrants, same_peer
 from mediaserver.live.stream import LiveStream, Slates, Still
 from mediaserver.live.transcoding import WorkerFactory
-from mediaserver.settings import LiveSettings
+from mediaserver.settings import LiveSettings, TranscoderSettings
 from mediaserver.state.records import RecordsError
 from mediaserver.storage.contract import StoreError
 from transcoder.manifests.window import WindowCheckpoint
@@ -51,8 +51,10 @@ class StreamRegistry:
         slates: Slates | None = None,
         relays: RelayGrants | None = None,
         archive: Archive | None = None,
+        transcoder: TranscoderSettings | None = None,
     ) -> None:
         self._records = records
+        self._transcoder = transcoder
         self._archive = archive
         self._relays = relays
         self._settings = settings
@@ -149,6 +151,8 @@ class StreamRegistry:
         stream = self._streams.pop(name)
         self._thrown_out_until_s.pop(name, None)
         await stream.close("the stream was deleted")
+        if self._archive is not None:
+            self._archive.forget_stream(name)
 
     def kick(self, name: str, reason: str) -> bool:
         """Throw the publisher out; it needs a new key or a minute to return. False: there was none."""
@@ -284,6 +288,7 @@ class StreamRegistry:
             slates=self._slates,
             checkpoint=_resumed(record),
             archive=self._archive,
+            transcoder=self._transcoder,
         )
 
     def _forget_unrecorded(self) -> None:

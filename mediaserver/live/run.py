@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import math
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 from mediaserver.live.archive_load import LoadedRun
 from mediaserver.live.dash import DashManifest
-from mediaserver.live.output import Fetch, RenditionOutput
+from mediaserver.live.output import Fetch, PlaylistOutput, RenditionOutput, TextOutput
 from mediaserver.live.timeline import StreamTimeline
 from mediaserver.settings import LiveSettings
+from transcoder.captions import webvtt
 from transcoder.cutter import choose_part_target
 from transcoder.ladder import FRAME_RATE_LIMIT, Ladder, Rendition
 from transcoder.manifests.config import WindowConfig
+from transcoder.manifests.dateranges import DateRangeLog, DateRanges
+from transcoder.manifests.duration import US_PER_S
 from transcoder.manifests.hls import Report
 from transcoder.manifests.window import MediaWindow, WindowCheckpoint
 from transcoder.media import Kind
 from transcoder.packager import PackagerConfig, RenditionPackager, StandInPackager
 from transcoder.source import SourceProfile
+from transcoder.text_packager import TextPackager
 
 PASSTHROUGH_GOP_S = 4
 """A source whose sync points are at most this far apart is passed through."""
 AAC_FRAME_SAMPLES = 1024
+CAPTIONS = "captions"
+MOST_TEXTS = 8
+"""CEA-608 has four channels, CEA-708 in practice two services."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,10 @@ class StreamRun:
     ) -> None:
         self.outputs: dict[str, RenditionOutput] = {}
         """Best first."""
+        self.texts: dict[str, TextOutput] = {}
+        """Words, by rendition name. Not in the object store: they begin anew in a process that goes on."""
         self.frame_rates: dict[str, Fraction] = {}
+        self.date_ranges = DateRangeLog(epoch, config.can_skip_until_us / US_PER_S)
         self.config = config
         self.timeline = timeline
         self.epoch = epoch
@@ -120,8 +131,39 @@ class StreamRun:
             output.listed = nearest is None
             if nearest is not None:
                 followers[nearest.name] = (*followers.get(nearest.name, ()), name)
+        for text in self.texts.values():
+            _break(text.window, now_s)
         self.frame_rates = _frame_rates(ladder, profile)
         return WindowPlan(self._windows(), followers)
+
+    def open_text(self, channel: str, language: str | None, ahead: WindowCheckpoint) -> TextOutput | None:
+        """Words begin that were not there before, at the segment after ``ahead``; None: enough is enough."""
+        if len(self.texts) >= MOST_TEXTS:
+            return None
+        name = CAPTIONS if not self.texts else f"{CAPTIONS}-{(language or channel).lower()}"
+        while name in self.texts:
+            name += "-2"
+        window = MediaWindow(
+            self.config,
+            self.epoch,
+            ahead.next_msn,
+            ahead.discontinuity_sequence,
+            content_type=webvtt.CONTENT_TYPE,
+            extension=webvtt.EXTENSION,
+        )
+        output = self.texts[name] = TextOutput(
+            channel, language, window, self._reports_for(name), date_ranges=self._date_ranges_now
+        )
+        return output
+
+    def _quiet_texts(self, config: PackagerConfig) -> list[TextPackager]:
+        """Text without words, so that its playlists go on with the others."""
+        return [TextPackager(output.window, config) for output in self.texts.values()]
+
+    @property
+    def playlists(self) -> list[PlaylistOutput]:
+        """Every one that somebody may wait for."""
+        return [*self.outputs.values(), *self.texts.values()]
 
     def missing(self, ladder: Ladder) -> list[Rendition]:
         """Renditions of a kind for which the ladder has nothing: something must stand in for them."""
@@ -132,7 +174,11 @@ class StreamRun:
         """What goes on with the windows from where they are, while nobody publishes."""
         for output in self.outputs.values():
             output.window.end_segment(now_s)
-        return StandInPackager(self.packager_config(0.0), self._windows(), self.timeline.end_s, now_s)
+        for text in self.texts.values():
+            text.window.end_segment(now_s)
+        config = self.packager_config(0.0)
+        texts = self._quiet_texts(config)
+        return StandInPackager(config, self._windows(), self.timeline.end_s, now_s, texts=texts)
 
     def packager_config(self, offset_s: float) -> PackagerConfig:
         """For a publication whose times lie ``offset_s`` before those of the run's timeline."""
@@ -158,9 +204,20 @@ class StreamRun:
         for name, packager in packagers.items():
             self.outputs[name].track = packager.track or self.outputs[name].track
 
+    def scroll_date_ranges(self, now_s: float) -> None:
+        """Let go of what lies before all that is listed."""
+        oldest_ms = [
+            segment.program_time_ms
+            for output in self.outputs.values()
+            if (segment := next(iter(output.window.segments), None)) is not None
+            and segment.program_time_ms is not None
+        ]
+        if oldest_ms:
+            self.date_ranges.scroll(min(oldest_ms) / 1000, now_s)
+
     def end(self) -> None:
         """EXT-X-ENDLIST everywhere."""
-        for output in self.outputs.values():
+        for output in self.playlists:
             output.window.end()
             output.notify()
 
@@ -173,7 +230,16 @@ class StreamRun:
         return {name: output.window for name, output in self.outputs.items()}
 
     def _make_output(self, rendition: Rendition, window: MediaWindow) -> RenditionOutput:
-        return RenditionOutput(rendition, window, self._reports_for(rendition.name), fetch=self._fetch)
+        return RenditionOutput(
+            rendition,
+            window,
+            self._reports_for(rendition.name),
+            date_ranges=self._date_ranges_now,
+            fetch=self._fetch,
+        )
+
+    def _date_ranges_now(self) -> DateRanges:
+        return self.date_ranges.at(time.monotonic())
 
     def _make_window(self, rendition: Rendition, checkpoint: WindowCheckpoint | None) -> MediaWindow:
         content_type = "video/mp4" if rendition.kind is Kind.VIDEO else "audio/mp4"
@@ -185,7 +251,7 @@ class StreamRun:
         def reports() -> list[Report]:
             return [
                 Report(f"../{other}/media.m3u8", position)
-                for other, output in self.outputs.items()
+                for other, output in (*self.outputs.items(), *self.texts.items())
                 if other != name and (position := output.window.position) is not None
             ]
 

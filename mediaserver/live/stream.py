@@ -10,20 +10,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ingest.publication import Publication
+from ingest.publication import CuePoint, Publication
 from mediaserver.live.archive import Archive, LoadedRun
 from mediaserver.live.broadcast import Broadcast, BroadcastConfig
 from mediaserver.live.interlude import Interlude
 from mediaserver.live.measures import StreamMeasures
 from mediaserver.live.multivariant import multivariant_text
-from mediaserver.live.output import PlaylistRefused, RenditionOutput
+from mediaserver.live.output import PlaylistOutput, PlaylistRefused, RenditionOutput, TextOutput
 from mediaserver.live.rate import RateMeter
 from mediaserver.live.records import StreamRecord
 from mediaserver.live.run import StreamRun, WindowPlan
 from mediaserver.live.states import StreamEvent, StreamState, advance
 from mediaserver.live.transcoding import WorkerFactory
 from mediaserver.live.viewers import Viewers
-from mediaserver.settings import LiveSettings
+from mediaserver.settings import LiveSettings, TranscoderSettings
 from transcoder.ladder import Ladder, Rendition
 from transcoder.manifests.rendered import RenderedPlaylist
 from transcoder.manifests.window import Media, WindowCheckpoint
@@ -84,6 +84,7 @@ class LiveStream:
         record: StreamRecord | None = None,
         checkpoint: WindowCheckpoint | None = None,
         archive: Archive | None = None,
+        transcoder: TranscoderSettings | None = None,
     ) -> None:
         self.name = name
         self.record = record
@@ -100,6 +101,7 @@ class LiveStream:
         self._make_worker = make_worker
         self._make_still = make_still
         self._slates = slates
+        self._transcoder = transcoder or TranscoderSettings()
         self._archive = archive
         self._fetch = archive.media if archive is not None else None
         self._stand_ins: dict[str, StandIn] = {}
@@ -124,18 +126,26 @@ class LiveStream:
         """The multivariant playlist; waits for a stream that is just starting. None: nothing to play."""
         if not await self._wait_started() or self._run is None:
             return None
-        text = multivariant_text(self.renditions, self._run.frame_rates)
+        text = multivariant_text(self.renditions, self._run.frame_rates, self._run.texts)
         if text is None:
             return None
         if self._master is None or text != self._master_text:
             self._master, self._master_text = RenderedPlaylist(text), text
         return self._master
 
-    async def dash_manifest(self) -> RenderedPlaylist | None:
-        """The MPD; waits for a stream that is just starting. None: nothing to play."""
-        if not await self._wait_started() or self._run is None:
+    async def dash_manifest(self, known: str | None = None) -> RenderedPlaylist | None:
+        """The MPD; waits for a stream that is just starting. None: nothing to play.
+
+        ``known`` is the If-None-Match of a player: one that has the newest MPD is held for a moment where the
+        next is about to come.
+        """
+        if not await self._wait_started() or (run := self._run) is None:
             return None
-        return self._run.dash.get(self._run.outputs, self._run.frame_rates, time.monotonic())
+        rendered = run.dash.get(run.outputs, run.frame_rates, time.monotonic())
+        if rendered is None or known not in (rendered.etag, rendered.gzip_etag):
+            return rendered
+        await run.dash.wait_news(run.outputs, time.monotonic())
+        return run.dash.get(run.outputs, run.frame_rates, time.monotonic())
 
     @property
     def clock_ms(self) -> int | None:
@@ -152,8 +162,9 @@ class LiveStream:
         """An init, segment or part. Raises :class:`PlaylistRefused`."""
         return await self._output(rendition).media(name)
 
-    def _output(self, rendition: str) -> RenditionOutput:
-        output = self._run.outputs.get(rendition) if self._run else None
+    def _output(self, rendition: str) -> PlaylistOutput:
+        run = self._run
+        output = (run.outputs.get(rendition) or run.texts.get(rendition)) if run else None
         if output is None:
             raise PlaylistRefused(404, "there is no such rendition")
         return output
@@ -230,7 +241,14 @@ class LiveStream:
             self._broadcast = Broadcast(
                 publication,
                 self,
-                BroadcastConfig(self._ladder_setting, self._settings.poster_interval_s),
+                BroadcastConfig(
+                    self._ladder_setting,
+                    self._settings.poster_interval_s,
+                    give_up=self._settings.give_up,
+                    encoder=self._transcoder.encoder,
+                    hang_s=self._transcoder.hang_s,
+                    restarts_per_minute=self._transcoder.restarts_per_minute,
+                ),
                 make_worker=self._make_worker,
                 take_still=self._take_still,
             )
@@ -255,7 +273,7 @@ class LiveStream:
         async with self._on_air:
             await self._stop_aftermath()
             self._stop_interlude()
-        for output in self.renditions:
+        for output in self._run.playlists if self._run else ():
             output.stop()
 
     @property
@@ -273,6 +291,27 @@ class LiveStream:
         self._enter(StreamEvent.SILENT)
         self._begin_interlude()
         self._offset_s = None
+
+    @property
+    def texts(self) -> Sequence[TextOutput]:
+        """See :class:`mediaserver.live.broadcast.Stage`."""
+        return list(self._run.texts.values()) if self._run else ()
+
+    def open_text(self, channel: str, language: str | None, ahead: WindowCheckpoint) -> TextOutput | None:
+        """See :class:`mediaserver.live.broadcast.Stage`."""
+        return self._run.open_text(channel, language, ahead) if self._run else None
+
+    def cue_point(self, cue_point: CuePoint) -> None:
+        """See :class:`mediaserver.live.broadcast.Stage`."""
+        if self._run is not None and self._offset_s is not None:
+            media_s = cue_point.time_s + self._offset_s
+            self._run.date_ranges.add_cue_point(
+                cue_point.name,
+                cue_point.kind,
+                cue_point.attributes,
+                unix_s=self._run.timeline.program_time_s(media_s),
+                now_s=time.monotonic(),
+            )
 
     def missing(self, ladder: Ladder) -> Sequence[Rendition]:
         """See :class:`mediaserver.live.broadcast.Stage`."""
@@ -351,8 +390,10 @@ class LiveStream:
     def _notify(self) -> None:
         if self._run is not None and self._archive is not None:
             self._archive.sync(self.name, self._run)
-        for output in self.renditions:
-            output.notify()
+        if self._run is not None:
+            self._run.scroll_date_ranges(time.monotonic())
+            for output in self._run.playlists:
+                output.notify()
 
     def _begin_interlude(self) -> None:
         run = self._run
@@ -442,7 +483,7 @@ class LiveStream:
         self._checkpoint = self.checkpoint()
         if self._run is not None and self._archive is not None:
             self._archive.forget(self.name, self._run.epoch)
-        for output in self.renditions:
+        for output in self._run.playlists if self._run else ():
             output.give_up()
         self._run = None
 

@@ -44,9 +44,16 @@ class Transcoding:
             has_video=lambda: publication.has_video, limit_bytes=QUEUE_LIMIT_BYTES
         )
         self.worker = make_worker(
-            job, on_track=self._on_track, on_unit=self._on_unit, on_state=self._on_state
+            job,
+            on_track=self._on_track,
+            on_unit=self._on_unit,
+            on_state=self._on_state,
+            on_rungs=self._on_rungs,
         )
         self._stream = job.stream
+        self._encoded = [rendition.name for rendition in job.ladder.encoded]
+        self._is_down = False
+        self._given_up: frozenset[str] = frozenset()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     @property
@@ -98,3 +105,26 @@ class Transcoding:
 
     def _on_state(self, state: WorkerState, detail: str) -> None:
         log.info("stream %s: worker %s%s", self._stream, state, f": {detail}" if detail else "")
+        if state in (WorkerState.BACKOFF, WorkerState.FAILED):
+            self._is_down = True
+        elif state is WorkerState.RUNNING:
+            self._is_down = False
+        self._hold_what_stays_away()
+
+    def _on_rungs(self, given_up: frozenset[str]) -> None:
+        for name in sorted(given_up - self._given_up):
+            log.warning("stream %s: rung %s is given up: this machine cannot keep up", self._stream, name)
+        for name in sorted(self._given_up - given_up):
+            log.info("stream %s: rung %s is encoded again", self._stream, name)
+        self._given_up = given_up
+        self._hold_what_stays_away()
+
+    def _hold_what_stays_away(self) -> None:
+        """Gap parts on time, instead of playlists that stop, for what is not encoded now."""
+        now_s = time.monotonic()
+        for name in self._encoded:
+            if self._is_down or name in self._given_up:
+                self._packager.withhold(name, now_s)
+            else:
+                self._packager.resume(name)
+        self._changed()

@@ -1,0 +1,88 @@
+"""Words of a publication on their way to text renditions: captions in its pictures, text beside them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from ingest.publication import TimedText
+from mediaserver.live.output import TextOutput
+from transcoder.captions.cue import Cue, plain_line
+from transcoder.captions.extractor import CaptionExtractor
+from transcoder.manifests.window import WindowCheckpoint
+from transcoder.media import AccessUnit, Track
+from transcoder.packager import Packager, PackagerConfig
+from transcoder.text_packager import TextPackager
+
+log = logging.getLogger(__name__)
+
+TEXT_CHANNEL = "TEXT"
+"""For what did not come in the pictures."""
+SHORTEST_S = 2.0
+LONGEST_S = 7.0
+READ_CHARACTERS_PER_S = 15.0
+"""How fast subtitles are commonly read."""
+
+OpenText = Callable[[str, str | None, WindowCheckpoint], TextOutput | None]
+
+
+class Captions:
+    """One publication's words. Renditions of earlier publications go on, with words or without."""
+
+    def __init__(
+        self, packager: Packager, config: PackagerConfig, known: Sequence[TextOutput], open_text: OpenText
+    ) -> None:
+        self._packager = packager
+        self._config = config
+        self._open_text = open_text
+        self._extractor = CaptionExtractor()
+        self._texts: dict[tuple[str, str | None], TextPackager | None] = {}
+        for output in known:
+            packager.add_text(self._add(output))
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Caption channels that were found in the pictures."""
+        return self._extractor.channels
+
+    def see(self, track: Track, unit: AccessUnit) -> None:
+        """A picture of the source, in decoding order."""
+        for cue in self._extractor.push(track, unit):
+            self._show(cue)
+
+    def hear(self, text: TimedText) -> None:
+        """Words that came beside the pictures; they stay for as long as they take to be read."""
+        read_s = len(text.text) / READ_CHARACTERS_PER_S
+        duration_s = text.duration_s or min(LONGEST_S, max(SHORTEST_S, read_s))
+        self._show(
+            Cue(
+                start_s=text.time_s,
+                end_s=text.time_s + duration_s,
+                lines=tuple(plain_line(line) for line in text.text.splitlines() if line.strip()),
+                channel=TEXT_CHANNEL,
+                language=text.language,
+            )
+        )
+
+    def _show(self, cue: Cue) -> None:
+        key = cue.channel, cue.language
+        if key not in self._texts:
+            output = self._open_text(cue.channel, cue.language, self._packager.ahead)
+            if output is None:
+                log.warning(
+                    "captions %s %s are left out: there are too many", cue.channel, cue.language or ""
+                )
+                self._texts[key] = None
+            else:
+                self._packager.add_text(self._add(output))
+        text = self._texts[key]
+        if text is not None:
+            text.add(cue)
+
+    def _add(self, output: TextOutput) -> TextPackager:
+        in_pictures = output.channel != TEXT_CHANNEL
+        text = TextPackager(
+            output.window, self._config, settled=(lambda: self._extractor.settled_s) if in_pictures else None
+        )
+        self._texts[output.channel, output.language] = text
+        return text
