@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from transcoder.captions.cue import Cue
@@ -84,7 +84,7 @@ class TextPackager:
             self._write_up_to(self._cuts[-max_lag_segments].time_s, now_s)
 
     def add(self, cue: Cue) -> None:
-        """A cue has begun, or one that had begun has got its end. What is over and was written is ignored."""
+        """A cue has begun, or one that had begun has got its end. What is over by now is dropped."""
         if cue.cue_id:
             key = (cue.channel, cue.cue_id)
         else:
@@ -92,15 +92,20 @@ class TextPackager:
             key = (cue.channel, -self._told_once)
         told = self._told.get(key)
         if told is not None:
-            told.cue = cue
+            told.cue = replace(told.cue, end_s=cue.end_s)
             return
-        if cue.end_s is not None and cue.end_s <= max(self._at_s, cue.start_s):
+        if not cue.text.strip() or (cue.end_s is not None and cue.end_s <= max(self._at_s, cue.start_s)):
             self.dropped_cues += 1
             return
         self._told[key] = _Told(cue)
         if len(self._told) > MOST_CUES:
             del self._told[next(iter(self._told))]
             self.dropped_cues += 1
+
+    @property
+    def waiting_cues(self) -> int:
+        """Cues that are still to be written, or on the screen."""
+        return len(self._told)
 
     def advance(self, published_s: float, now_s: float) -> None:
         """The publication has come to ``published_s``: write what is complete until there."""

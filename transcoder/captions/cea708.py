@@ -11,6 +11,8 @@ from transcoder.captions.grid import Style
 
 BUFFER_BYTES: Final = 128
 """8.10.5.14: a service input buffer holds so much; when it is full a delay is over."""
+MOST_BLOCK_BYTES: Final = 31
+"""6.2.1: block_size has five bits."""
 SILENCE_S: Final = 16.0
 
 _C1_PARAMETERS: Final = {
@@ -40,6 +42,11 @@ class Service:
         self._delayed_until_s: float | None = None
         self._heard_s = 0.0
         self._refresh = Refresh()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Held by a delay, or the beginning of a command."""
+        return len(self._buffer)
 
     def push(self, data: bytes, time_s: float) -> list[Screen]:
         """Take one service block."""

@@ -34,7 +34,7 @@ def document(start_ms: int, pieces: Iterable[Piece]) -> bytes:
     """
     mpegts = start_ms * _MPEG_CLOCK_PER_MS % _MPEG_CLOCK_WRAP
     head = f"WEBVTT\nX-TIMESTAMP-MAP=LOCAL:{timestamp(start_ms)},MPEGTS:{mpegts}\n"
-    return "\n".join((head, *map(_cue, pieces))).encode()
+    return "\n".join((head, *map(_cue, pieces))).encode(errors="replace")
 
 
 def timestamp(milliseconds: int) -> str:
