@@ -15,14 +15,16 @@
     client.receive(read())                       # go on reading: pings, acknowledgements, refusals
     client.finish(); send(client.data_to_send()) # a clean goodbye; then close the socket
 
-H.264, AAC and MP3 go out as legacy FLV; H.265, AV1, VP9 and Opus by enhanced RTMP's FourCC.
-``send_video`` and ``send_audio`` take bare FLV tags with any 32-bit timestamp, for tests that need to wrap,
-jump or lie. ``units_sent`` and ``acknowledged_bytes`` tell how far the server is behind.
+H.264, AAC and MP3 go out as legacy FLV; other codecs, and further tracks of a kind, by enhanced RTMP.
+``send_video``, ``send_audio`` and ``send_together`` take bare FLV tags with any 32-bit timestamp, for tests
+that need to wrap, jump or lie. ``units_sent`` and ``acknowledged_bytes`` tell how far the server is behind.
+``reconnect_to`` is set when the server asks to be left: go on up to the next key frame, then there.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 from urllib.parse import urlsplit
@@ -49,10 +51,12 @@ from ingest.rtmp.message import (
     parse,
     raw,
 )
+from ingest.rtmp.negotiation import NOTHING_ENHANCED, CapsEx, PeerCapabilities, our_capabilities
 from transcoder.media import AccessUnit, Codec, Kind, Track
 
 _AUDIO_CHUNK_STREAM: Final = 4
 _VIDEO_CHUNK_STREAM: Final = 6
+_WITHOUT_CONFIG: Final = frozenset({Codec.MP3, Codec.AC3, Codec.EAC3})
 _DEFAULT_PORTS: Final = {"rtmp": 1935, "rtmps": 443}
 
 _CONNECT_TRANSACTION: Final = 1.0
@@ -90,6 +94,24 @@ class PublishUrl:
         scheme = "rtmps" if self.tls else "rtmp"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{scheme}://{host}:{self.port}/{self.app}"
+
+    def moved(self, tc_url: str) -> PublishUrl:
+        """Where a server's ReconnectRequest leads: the same stream and key on another server.
+
+        "Absolute or relative URI reference […] A relative URI reference should be resolved relative to the
+        tcUrl for the current connection." Raises ValueError, also for a way out of TLS: the key goes along.
+        """
+        parts = urlsplit(tc_url)
+        scheme = parts.scheme or ("rtmps" if self.tls else "rtmp")
+        if scheme not in _DEFAULT_PORTS or (self.tls and scheme != "rtmps"):
+            raise ValueError(f"the server wants to be left for {scheme}://, where we do not go")
+        app = parts.path.strip("/") or self.app
+        if not parts.netloc:
+            return replace(self, app=app)
+        if not parts.hostname:
+            raise ValueError("the server wants to be left for a place without a host")
+        port = parts.port or _DEFAULT_PORTS[scheme]
+        return replace(self, host=parts.hostname, port=port, tls=scheme == "rtmps", app=app)
 
     @classmethod
     def parse(cls, url: str) -> PublishUrl:
@@ -135,7 +157,15 @@ class PublisherClient:
         self.units_sent = 0
         self.sent_bytes = 0
         self.acknowledged_bytes = 0
+        self.server: PeerCapabilities = NOTHING_ENHANCED
+        """What the server has said that it can."""
+        self.reconnect_to: PublishUrl | None = None
+        """Where the server asked us to go; None: it did not."""
         self._url = url
+        self._numbers: dict[int, int] = {}
+        """The number on the wire of each track that was announced."""
+        self._announced = dict.fromkeys(Kind, 0)
+        self._left_out: set[int] = set()
         self._encoder = encoder
         self._chunk_size_bytes = chunk_size_bytes
         self._handshake: ClientHandshake | None = ClientHandshake(random=random, scheme=scheme)
@@ -187,27 +217,55 @@ class PublisherClient:
         data = Data(("@setDataFrame", "onMetaData", EcmaArray(values)))
         self._send(data, _AUDIO_CHUNK_STREAM, self._stream_id)
 
-    def send_track(self, track: Track, timestamp_ms: int = 0) -> None:
-        """The track's sequence header. MP3 has none, and nothing is sent."""
-        if track.codec is Codec.MP3:
-            return
-        self._send_tag(track.kind, flv.Config(track.codec, track.config), timestamp_ms)
+    def send_track(self, track: Track, timestamp_ms: int = 0) -> bool:
+        """The track's sequence header. The first track of a kind is its default one; whether a further one
+        can be sent depends on the server. False: it cannot, and its units are left out too.
+
+        MP3, AC-3 and E-AC-3 have no header, and nothing is sent.
+        """
+        number = self._numbers.get(track.track_id)
+        if number is None:
+            number = self._announced[track.kind]
+            if number and CapsEx.MULTITRACK not in self.server.caps_ex:
+                self._left_out.add(track.track_id)
+                return False
+            self._numbers[track.track_id] = number
+            self._announced[track.kind] += 1
+        if track.codec not in _WITHOUT_CONFIG:
+            tag = flv.Config(track.codec, track.config, number)
+            self._send_tag(track.kind, tag, timestamp_ms)
+        return True
 
     def send_unit(self, unit: AccessUnit) -> None:
-        """One access unit at its own times, rounded to milliseconds."""
+        """One access unit at its own times, rounded to milliseconds; nothing for a track that is not sent.
+
+        A track that was not announced is the default one.
+        """
+        if unit.track_id in self._left_out:
+            return
+        number = self._numbers.get(unit.track_id, 0)
         dts_ms = _milliseconds(unit.dts, unit.timescale)
         composition_ms = _milliseconds(unit.pts, unit.timescale) - dts_ms
-        tag = flv.Frame(unit.codec, unit.payload, composition_ms, unit.sync)
+        tag = flv.Frame(unit.codec, unit.payload, composition_ms, unit.sync, track=number)
         self._send_tag(unit.codec.kind, tag, dts_ms)
         self.units_sent += 1
 
-    def send_video(self, timestamp_ms: int, tag: flv.Config | flv.Frame | flv.SequenceEnd) -> None:
+    def send_video(self, timestamp_ms: int, tag: flv.Sent) -> None:
         """A bare tag; ``timestamp_ms`` is taken modulo 2^32."""
         self._send_tag(Kind.VIDEO, tag, timestamp_ms)
 
-    def send_audio(self, timestamp_ms: int, tag: flv.Config | flv.Frame | flv.SequenceEnd) -> None:
+    def send_audio(self, timestamp_ms: int, tag: flv.Sent) -> None:
         """A bare tag; ``timestamp_ms`` is taken modulo 2^32."""
         self._send_tag(Kind.AUDIO, tag, timestamp_ms)
+
+    def send_together(self, timestamp_ms: int, tags: Sequence[flv.Sent]) -> None:
+        """Tags of several tracks of one kind in one message; ``timestamp_ms`` is taken modulo 2^32."""
+        self._send_media(tags[0].codec.kind, flv.serialize_together(tags), timestamp_ms)
+
+    def send_data(self, timestamp_ms: int, *values: Value) -> None:
+        """A data message, such as ``onTextData`` or ``onCuePoint`` with its object."""
+        self._require_ready()
+        self._send(Data(values), _AUDIO_CHUNK_STREAM, self._stream_id, timestamp_ms & 0xFFFFFFFF)
 
     def finish(self) -> None:
         """Say goodbye. Idempotent; allowed in every state."""
@@ -226,8 +284,8 @@ class PublisherClient:
             "type": "nonprivate",
             "flashVer": self._encoder,
             "tcUrl": self._url.tc_url,
-            # Enhanced RTMP: what we may send.
-            "fourCcList": [fourcc.decode() for fourcc in (*flv.VIDEO_FOURCC, *flv.AUDIO_FOURCC)],
+            # What we may send; older servers know only the list.
+            **our_capabilities(),
         }
         self._call(Command("connect", _CONNECT_TRANSACTION, properties))
 
@@ -250,7 +308,9 @@ class PublisherClient:
 
     def _command(self, command: Command) -> None:
         match command.name, command.transaction_id, command.arguments:
-            case "_result", 1.0, _ if self.state is ClientState.CONNECTING:
+            case "_result", 1.0, information if self.state is ClientState.CONNECTING:
+                if information and isinstance(information[0], dict):
+                    self.server = PeerCapabilities.of(information[0])
                 self._create_stream()
             case "_result", 4.0, (float(stream_id), *_) if self.state is ClientState.CREATING:
                 if not 0 <= stream_id <= 0xFFFFFFFF:  # NaN too
@@ -278,6 +338,12 @@ class PublisherClient:
     def _status(self, information: dict[str, Value]) -> None:
         if information.get("level") == "error":
             raise _rejected(information, "the server ended the publish")
+        if information.get("code") == "NetConnection.Connect.ReconnectRequest":
+            tc_url = information.get("tcUrl")
+            try:
+                self.reconnect_to = self._url.moved(tc_url if isinstance(tc_url, str) else "")
+            except ValueError as error:
+                raise ClientError(str(error)) from error
         if information.get("code") == "NetStream.Publish.Start" and self.state is ClientState.PUBLISHING:
             self.state = ClientState.READY
 
@@ -285,13 +351,17 @@ class PublisherClient:
         if self.state is not ClientState.READY:
             raise ValueError(f"not ready to send media: {self.state.value}")
 
-    def _send_tag(self, kind: Kind, tag: flv.Config | flv.Frame | flv.SequenceEnd, timestamp_ms: int) -> None:
+    def _send_tag(self, kind: Kind, tag: flv.Sent, timestamp_ms: int) -> None:
+        serialize = flv.serialize_video if kind is Kind.VIDEO else flv.serialize_audio
+        self._send_media(kind, serialize(tag), timestamp_ms)
+
+    def _send_media(self, kind: Kind, payload: bytes, timestamp_ms: int) -> None:
         self._require_ready()
         message: Audio | Video
         if kind is Kind.VIDEO:
-            message, chunk_stream = Video(flv.serialize_video(tag)), _VIDEO_CHUNK_STREAM
+            message, chunk_stream = Video(payload), _VIDEO_CHUNK_STREAM
         else:
-            message, chunk_stream = Audio(flv.serialize_audio(tag)), _AUDIO_CHUNK_STREAM
+            message, chunk_stream = Audio(payload), _AUDIO_CHUNK_STREAM
         self._send(message, chunk_stream, self._stream_id, timestamp_ms & 0xFFFFFFFF)
 
     def _call(self, command: Command, stream_id: int = 0) -> None:

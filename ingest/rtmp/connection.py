@@ -317,12 +317,14 @@ class Connection:
     def _kicked(self, reason: str) -> None:
         self.stop("NetStream.Publish.Denied", reason)
 
-    def _ask_to_reconnect(self) -> None:
-        """The server drains: media is taken until the publisher has gone."""
-        if self._session.request_reconnect(self._limits.reconnect_url, "this server is about to stop"):
-            self._log(logging.INFO, "asked to reconnect")
-            with contextlib.suppress(ConnectionError):
-                self._send()
+    def _ask_to_reconnect(self) -> bool:
+        """The server drains: media is taken until the publisher has gone. False: it never said that it can."""
+        if not self._session.request_reconnect(self._limits.reconnect_url, "this server is about to stop"):
+            return False
+        self._log(logging.INFO, "asked to reconnect")
+        with contextlib.suppress(ConnectionError):
+            self._send()
+        return True
 
     def _end_publication(self, reason: str) -> None:
         publication, self._publication = self._publication, None

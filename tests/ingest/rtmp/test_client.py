@@ -17,12 +17,14 @@ from ingest.rtmp.chunk import ChunkWriter
 from ingest.rtmp.client import ClientError, ClientState, PublisherClient, PublishRejected, PublishUrl
 from ingest.rtmp.handshake import RANDOM_SIZE, Scheme
 from ingest.rtmp.message import Command, UserControl, UserEvent, raw
+from ingest.rtmp.negotiation import OURS, PeerCapabilities
 from ingest.rtmp.session import (
     AudioReceived,
     MetadataReceived,
     PublishEnded,
     PublishRequested,
     ServerSession,
+    Spoken,
     VideoReceived,
 )
 from transcoder.media import AccessUnit, Codec, Track
@@ -204,3 +206,78 @@ def test_a_message_stream_that_cannot_be_is_the_servers_fault(number: float) -> 
     client.receive(writer.write(raw(Command("_result", 1.0), 3)))
     with pytest.raises(ClientError, match="message stream id"):
         client.receive(writer.write(raw(Command("_result", 4.0, None, (number,)), 3)))
+
+
+def test_the_servers_capabilities_are_known(converse: Callable[..., Any]) -> None:
+    talk = converse()
+    talk.exchange()
+    assert talk.client.server.caps_ex == OURS
+    assert talk.session.capabilities.can_reconnect
+
+
+def test_further_tracks_go_to_a_server_that_takes_them(converse: Callable[..., Any]) -> None:
+    talk = converse()
+    talk.exchange()
+    tracks = [
+        Track(track_id=1, codec=Codec.H264, timescale=90_000, config=b"one"),
+        Track(track_id=7, codec=Codec.H264, timescale=90_000, config=b"two"),
+        Track(track_id=3, codec=Codec.AAC, timescale=48_000, config=b"\x11\x90"),
+        Track(track_id=4, codec=Codec.AC3, timescale=48_000),
+    ]
+    assert all(talk.client.send_track(track) for track in tracks)
+    talk.client.send_unit(AccessUnit(7, Codec.H264, 90_000, 900, 900, 0, True, b"picture", 0.0))
+    talk.client.send_unit(AccessUnit(4, Codec.AC3, 48_000, 480, 480, 1536, True, b"sound", 0.0))
+    both = (flv.Frame(Codec.H264, b"a"), flv.Frame(Codec.H264, b"b", track=1))
+    talk.client.send_together(50, both)
+    talk.client.send_data(60, "onTextData", {"text": "words"})
+    talk.exchange()
+    assert talk.events[2:] == [
+        VideoReceived(0, flv.Config(Codec.H264, b"one")),
+        VideoReceived(0, flv.Config(Codec.H264, b"two", 1)),
+        AudioReceived(0, flv.Config(Codec.AAC, b"\x11\x90")),
+        VideoReceived(10, flv.Frame(Codec.H264, b"picture", track=1)),
+        AudioReceived(10, flv.Frame(Codec.AC3, b"sound", track=1)),
+        *(VideoReceived(50, frame) for frame in both),
+        Spoken(60, "onTextData", ({"text": "words"},)),
+    ]
+
+
+def test_a_server_of_old_gets_one_track_of_a_kind(converse: Callable[..., Any]) -> None:
+    talk = converse()
+    talk.exchange()
+    talk.client.server = PeerCapabilities()
+    assert talk.client.send_track(Track(track_id=1, codec=Codec.AAC, timescale=48_000, config=b"\x11\x90"))
+    assert not talk.client.send_track(
+        Track(track_id=2, codec=Codec.AAC, timescale=48_000, config=b"\x11\x90")
+    )
+    talk.client.send_unit(AccessUnit(2, Codec.AAC, 48_000, 0, 0, 1024, True, b"other", 0.0))
+    talk.client.send_unit(AccessUnit(1, Codec.AAC, 48_000, 0, 0, 1024, True, b"sound", 0.0))
+    talk.exchange()
+    assert talk.events[3:] == [AudioReceived(0, flv.Frame(Codec.AAC, b"sound"))]
+
+
+@pytest.mark.parametrize(
+    ("tc_url", "url"),
+    [
+        ("", "rtmp://host:1935/live/mine?key=secret"),
+        ("rtmp://other/stage", "rtmp://other:1935/stage/mine?key=secret"),
+        ("rtmps://other:444/live", "rtmps://other:444/live/mine?key=secret"),
+        ("//[::1]:19/live", "rtmp://[::1]:19/live/mine?key=secret"),
+        ("/elsewhere", "rtmp://host:1935/elsewhere/mine?key=secret"),
+    ],
+)
+def test_a_reconnect_request_leads_elsewhere(converse: Callable[..., Any], tc_url: str, url: str) -> None:
+    """Enhanced RTMP v2, "Reconnect Request": the four forms of tcUrl, and none."""
+    talk = converse()
+    talk.exchange()
+    assert talk.client.reconnect_to is None
+    assert talk.session.request_reconnect(tc_url, "about to stop")
+    talk.exchange()
+    assert talk.client.reconnect_to == PublishUrl.parse(url)
+    assert talk.client.ready
+
+
+@pytest.mark.parametrize("tc_url", ["http://other/live", "rtmp://other/live", "//:1935/live"])
+def test_the_key_does_not_go_just_anywhere(tc_url: str) -> None:
+    with pytest.raises(ValueError):
+        PublishUrl.parse("rtmps://host/live/mine?key=k").moved(tc_url)
