@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from mediaserver.live.output import RenditionOutput
+from mediaserver.live.output import PlaylistRefused, RenditionOutput
 from mediaserver.live.timeline import StreamTimeline
 from transcoder.cmaf.described import described_track
 from transcoder.codecs import CodecError, colour, rfc6381
@@ -19,10 +22,13 @@ from transcoder.manifests.dash_timeline import timeline as segment_timeline
 from transcoder.manifests.duration import US_PER_S
 from transcoder.manifests.rendered import RenderedPlaylist
 from transcoder.manifests.segment import Init, Segment
+from transcoder.manifests.window import MediaWindow
 from transcoder.media import Codec, Kind, Track
 
 UPDATE_S: Final = 0.5
 """How often players look for the next segment. dash.js rounds it up to a second."""
+HOLD_S: Final = 0.6
+"""A player that has the newest MPD is held for news that are due within this time; at most so long again."""
 EXPECTED_OVERHEAD: Final = 1.22
 """What an encoder makes of its target at its peak, boxes included, until it is measured."""
 _FAMILIES: Final = {Codec.H264: 1, Codec.H265: 2, Codec.AV1: 3, Codec.VP9: 4}
@@ -114,11 +120,30 @@ class DashManifest:
                 update_s=UPDATE_S,
                 depth_s=self._config.keep_us / US_PER_S,
                 max_segment_s=float(self._config.target_duration_s),
-                latency_ms=round(1000 * (4 * part_s + UPDATE_S)),
+                latency_ms=round(1000 * 5 * part_s),
                 delay_s=1.5 * self._config.target_duration_s,
                 end_ms=end_ms if ended else None,
             )
         )
+
+    async def wait_news(self, outputs: Mapping[str, RenditionOutput], now_s: float) -> None:
+        """Where the next segments are about to begin, until they have.
+
+        A player looks once a second at most, and each segment that it learns of late costs it that much of
+        its buffer. Whoever is told of a segment at once is back in time for the next.
+        """
+        listed = [output for output in outputs.values() if output.listed and output.window.is_playable]
+        if not listed:
+            return
+        window = listed[0].window
+        due_in_s = _next_begins_s(window) - now_s
+        if not -HOLD_S < due_in_s < HOLD_S:
+            return
+        msn = window.next_msn
+        with suppress(TimeoutError, PlaylistRefused):
+            async with asyncio.timeout(HOLD_S + due_in_s if due_in_s > 0 else HOLD_S):
+                for output in listed:
+                    await output.wait_begun(msn)
 
     def clock_ms(self, now_s: float) -> int:
         """Unix time by the stream's own clock, which no step of the wall clock moves."""
@@ -253,6 +278,15 @@ def _bandwidth_bps(output: RenditionOutput) -> int:
         return round(output.rendition.bitrate_bps * EXPECTED_OVERHEAD)
     statistics = output.window.statistics()
     return max(64_000, round(statistics.listed_bytes * 8 / max(0.1, statistics.listed_s)))
+
+
+def _next_begins_s(window: MediaWindow) -> float:
+    """When the first part of the next segment is to be expected, on the monotonic clock."""
+    newest = list(window.newest_segments(max(0, window.last_msn - window.first_msn)))
+    if not newest:
+        return math.inf
+    ahead = 1 if window.open_segment is not None else 0
+    return newest[-1].closed_s + ahead * newest[-1].duration_us / US_PER_S + window.config.part_target_s
 
 
 def _seen(output: RenditionOutput) -> Key:

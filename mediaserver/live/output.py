@@ -128,8 +128,8 @@ class PlaylistOutput:
     async def growing(self, name: str) -> Segment | None:
         """The open segment, if that is its name: its parts can be sent as they come.
 
-        The one that comes next is waited for. None where it begins with a discontinuity: who asks for it then
-        counts on from what was before, and could not read it. Raises :class:`PlaylistRefused` with 404 or 503.
+        The one that comes next is waited for. None where it begins with a discontinuity: who asks for it
+        counts on from what was before, and could not read it. Raises :class:`PlaylistRefused`: 404 or 503.
         """
         segment = self.window.open_segment
         if segment is None or segment.name != name:

@@ -80,7 +80,7 @@ class LiveDelivery:
         stream = self._stream(request)
         directives = self._directives(request)
         stream.viewers.seen(self._session(request, directives), time.monotonic(), "dash")
-        rendered = await stream.dash_manifest()
+        rendered = await stream.dash_manifest(request.headers.get("If-None-Match"))
         if rendered is None:
             raise not_found()
         return self._playlist(request, rendered, "no-cache", MPD_TYPE)

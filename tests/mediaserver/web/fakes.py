@@ -129,7 +129,7 @@ class FakeStream:
             return None
         return RenderedPlaylist("#EXTM3U\n#EXT-X-VERSION:9\n")
 
-    async def dash_manifest(self) -> RenderedPlaylist | None:
+    async def dash_manifest(self, known: str | None = None) -> RenderedPlaylist | None:
         if not self.window().is_playable:
             return None
         return RenderedPlaylist(f"<MPD {self.window().next_msn}/>")
