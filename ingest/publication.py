@@ -119,8 +119,9 @@ class Publication:
         self.units_in = 0
         self.on_kick: Callable[[str], None] | None = None
         """Set by the door: closes the publisher's connection, with the reason."""
-        self.on_drain: Callable[[], None] | None = None
-        """Set by the door: asks the publisher to come back to another server, where it said that it can."""
+        self.on_drain: Callable[[], bool] | None = None
+        """Set by the door: asks the publisher to come back to another server; False where it never said that
+        it can."""
         self.corrections: Callable[[], int] | None = None
         """Set by the door: how many timestamps it had to correct so far."""
         self._subscriptions: list[Subscription] = []

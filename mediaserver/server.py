@@ -12,15 +12,13 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-from ingest.rtmp.chunk import ChunkLimits
-from ingest.rtmp.server import RtmpLimits, RtmpServer
-from ingest.rtmp.session import SessionConfig
+from ingest.rtmp.tls import CertificateError
 from mediaserver.access import Access, open_access
 from mediaserver.access.secret_file import SecretFileError
 from mediaserver.live.archive import Archive
@@ -31,7 +29,8 @@ from mediaserver.logs import Redaction
 from mediaserver.loop_lag import LoopLag
 from mediaserver.metrics import Metrics
 from mediaserver.readiness import checks
-from mediaserver.settings import Config, RtmpSettings
+from mediaserver.rtmp_doors import RtmpsDoor, make_rtmp_server
+from mediaserver.settings import Config
 from mediaserver.state.records import RecordsError
 from mediaserver.state.sqlite import FILE_NAME, open_sqlite_records
 from mediaserver.storage import open_objects
@@ -49,8 +48,6 @@ ANSWERS_S: Final = 3.0
 """How long answers that are on their way may take when we stop. aiohttp waits for it twice."""
 DRAIN_LIMIT_S: Final = 20.0
 """A drain that takes longer is given up: something that we wait for does not end."""
-UNFINISHED_MESSAGES: Final = 2
-"""Largest messages of one publisher that may be under way at once: sound comes between a picture's chunks."""
 
 
 class StartFailed(Exception):
@@ -99,18 +96,21 @@ async def serve(config: Config, redaction: Redaction, ready: Callable[[str], Non
     draining.watch_signals()
     async with AsyncExitStack() as stack:
         try:
-            line = await _start(config, redaction, stack, draining)
-        except (RecordsError, SecretFileError, StoreError) as failure:
+            line, drain = await _start(config, redaction, stack, draining)
+        except (RecordsError, SecretFileError, StoreError, CertificateError) as failure:
             raise StartFailed(str(failure)) from failure
         (ready or _print_line)(line)
         await draining.wait()
         _limit_drain()
+        await drain()
     log.info("stopped")
     return 0
 
 
-async def _start(config: Config, redaction: Redaction, stack: AsyncExitStack, draining: Draining) -> str:
-    """Build, wire and start everything. Answers the ready line."""
+async def _start(
+    config: Config, redaction: Redaction, stack: AsyncExitStack, draining: Draining
+) -> tuple[str, Callable[[], Awaitable[None]]]:
+    """Build, wire and start everything. Answers the ready line, and what begins the drain."""
     data_path = _make_data_folder(config.data_path)
     records = await stack.enter_async_context(open_sqlite_records(data_path / FILE_NAME))
     access = await open_access(data_path, config.access, records)
@@ -138,11 +138,14 @@ async def _start(config: Config, redaction: Redaction, stack: AsyncExitStack, dr
     # Closed after the streams have ended, so that their last parts and answers still go out.
     http = await stack.enter_async_context(AsyncExitStack())
     await stack.enter_async_context(registry)
-    rtmp = RtmpServer(
-        registry, host=config.rtmp.host, port=config.rtmp.port, limits=_rtmp_limits(config.rtmp)
-    )
+    rtmp = make_rtmp_server(registry, config.rtmp)
     stack.push_async_callback(rtmp.close)
-    rtmp_port = await _listen("rtmp", config.rtmp.host, config.rtmp.port, rtmp)
+    host = config.rtmp.host
+    rtmp_port = await _listen("rtmp", host, config.rtmp.port, rtmp)
+    rtmp_urls = f"rtmp://{_reachable(host)}:{rtmp_port}/live"
+    if config.rtmps.port != "off":
+        rtmps_port = await _listen("rtmps", host, config.rtmps.port, RtmpsDoor(rtmp, config.rtmps))
+        rtmp_urls += f" rtmps://{_reachable(host)}:{rtmps_port}/live"
     lag = stack.enter_context(LoopLag())
     metrics = Metrics(program_version())
     web = build_app(
@@ -164,7 +167,12 @@ async def _start(config: Config, redaction: Redaction, stack: AsyncExitStack, dr
     http.push_async_callback(listener.stop)
     http_port = await _listen("http", config.http.host, config.http.port, listener)
     http_url = f"http://{_reachable(config.http.host)}:{http_port}/"
-    return f"ready {http_url} rtmp://{_reachable(config.rtmp.host)}:{rtmp_port}/live"
+
+    async def drain() -> None:
+        await rtmp.stop_listening()
+        await registry.drain(config.rtmp.drain_s)
+
+    return f"ready {http_url} {rtmp_urls}", drain
 
 
 def _make_data_folder(folder: Path) -> Path:
@@ -183,19 +191,6 @@ def _tell_about_admin_token(access: Access, redaction: Redaction) -> None:
         # Only ever once, so at whatever level is shown.
         level = max(logging.WARNING, logging.getLogger().level)
         log.log(level, "first start: the operator's token is in the file %s", access.admin.file)
-
-
-def _rtmp_limits(settings: RtmpSettings) -> RtmpLimits:
-    message_bytes = settings.max_message_bytes
-    publisher = ChunkLimits(message_bytes=message_bytes, buffered_bytes=UNFINISHED_MESSAGES * message_bytes)
-    return RtmpLimits(
-        handshake_s=settings.handshake_timeout_s,
-        publish_s=settings.publish_timeout_s,
-        silence_s=settings.silence_timeout_s,
-        connections=settings.max_connections,
-        connections_per_address=settings.max_connections_per_address,
-        session=SessionConfig(publisher=publisher),
-    )
 
 
 async def _listen(name: str, host: str, port: int, door: _Door) -> int:

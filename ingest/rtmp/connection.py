@@ -318,7 +318,7 @@ class Connection:
         self.stop("NetStream.Publish.Denied", reason)
 
     def _ask_to_reconnect(self) -> bool:
-        """The server drains: media is taken until the publisher has gone. False: it never said that it can."""
+        """The server drains: media is taken until it has gone. False: it never said that it can."""
         if not self._session.request_reconnect(self._limits.reconnect_url, "this server is about to stop"):
             return False
         self._log(logging.INFO, "asked to reconnect")

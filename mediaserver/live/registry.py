@@ -19,6 +19,7 @@ from mediaserver.access.keys import hash_key
 from mediaserver.live.archive import Archive
 from mediaserver.live.records import StreamChanges, StreamRecord, StreamRecords
 from mediaserver.live.relays import RelayGrants, same_peer
+from mediaserver.live.states import StreamState
 from mediaserver.live.stream import LiveStream, Slates, Still
 from mediaserver.live.transcoding import WorkerFactory
 from mediaserver.settings import LiveSettings, TranscoderSettings
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 THROWN_OUT_S = 60.0
+NOT_PUBLISHED = (StreamState.OFFLINE, StreamState.INTERRUPTED, StreamState.ENDED)
 MAX_UNRECORDED = 256
 """Streams on air without a record, where ``access.open_publish`` allows them."""
 CLOSE_S = 8.0
@@ -54,7 +56,7 @@ class StreamRegistry:
         transcoder: TranscoderSettings | None = None,
     ) -> None:
         self._records = records
-        self._transcoder = transcoder
+        self._transcoder_settings = transcoder
         self._archive = archive
         self._relays = relays
         self._settings = settings
@@ -73,6 +75,23 @@ class StreamRegistry:
         if self._archive is not None:
             await self._restore(self._archive)
         return self
+
+    async def drain(self, limit_s: float) -> None:
+        """Take nobody in any more; publishers that can come back elsewhere are asked to, and waited for."""
+        self._draining = True
+        leaving = [
+            asyncio.create_task(stream.wait_state(*NOT_PUBLISHED))
+            for stream in self._streams.values()
+            if stream.publication is not None
+            and stream.publication.on_drain is not None
+            and stream.publication.on_drain()
+        ]
+        if not leaving:
+            return
+        _, staying = await asyncio.wait(leaving, timeout=limit_s)
+        for task in staying:
+            task.cancel()
+        log.info("%d publishers have gone elsewhere, %d have not", len(leaving) - len(staying), len(staying))
 
     async def __aexit__(
         self,
@@ -288,7 +307,7 @@ class StreamRegistry:
             slates=self._slates,
             checkpoint=_resumed(record),
             archive=self._archive,
-            transcoder=self._transcoder,
+            transcoder=self._transcoder_settings,
         )
 
     def _forget_unrecorded(self) -> None:

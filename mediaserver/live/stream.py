@@ -17,7 +17,7 @@ from mediaserver.live.interlude import Interlude
 from mediaserver.live.measures import StreamMeasures
 from mediaserver.live.multivariant import multivariant_text
 from mediaserver.live.output import PlaylistOutput, PlaylistRefused, RenditionOutput, TextOutput
-from mediaserver.live.rate import RateMeter
+from mediaserver.live.part_watch import PartWatch
 from mediaserver.live.records import StreamRecord
 from mediaserver.live.run import StreamRun, WindowPlan
 from mediaserver.live.states import StreamEvent, StreamState, advance
@@ -95,13 +95,14 @@ class LiveStream:
         self.publication: Publication | None = None
         self.viewers = Viewers(VIEWER_TIMEOUT_S)
         self.measures = StreamMeasures()
+        self._watch = PartWatch(self.measures)
         self.poster: bytes | None = None
         self.poster_etag: str | None = None
         self._settings = settings
         self._make_worker = make_worker
         self._make_still = make_still
         self._slates = slates
-        self._transcoder = transcoder or TranscoderSettings()
+        self._transcoder_settings = transcoder or TranscoderSettings()
         self._archive = archive
         self._fetch = archive.media if archive is not None else None
         self._stand_ins: dict[str, StandIn] = {}
@@ -117,8 +118,6 @@ class LiveStream:
         self._closed = False
         self._aftermath: asyncio.Task[None] | None = None
         self._interlude: Interlude | None = None
-        self._input = RateMeter()
-        self._input_bytes_seen = 0
 
     # What viewers ask
 
@@ -200,7 +199,7 @@ class LiveStream:
             state=self.state,
             started_at=self.started_at,
             viewers=self.viewers.count(now_s),
-            input_bps=8 * self._input.per_second(now_s) if self.publication else 0.0,
+            input_bps=self.measures.input_bps(now_s) if self.publication else 0.0,
             dropped_units=sum(rendition.dropped_units for rendition in renditions),
             gap_segments=sum(rendition.gap_segments for rendition in renditions),
             waiting_requests=sum(output.waiting for output in self.renditions),
@@ -237,7 +236,6 @@ class LiveStream:
                 self._enter(StreamEvent.PUBLISHED)
                 self._forget_run()
             self._offset_s = None
-            self._input_bytes_seen = 0
             self._broadcast = Broadcast(
                 publication,
                 self,
@@ -245,9 +243,9 @@ class LiveStream:
                     self._ladder_setting,
                     self._settings.poster_interval_s,
                     give_up=self._settings.give_up,
-                    encoder=self._transcoder.encoder,
-                    hang_s=self._transcoder.hang_s,
-                    restarts_per_minute=self._transcoder.restarts_per_minute,
+                    encoder=self._transcoder_settings.encoder,
+                    hang_s=self._transcoder_settings.hang_s,
+                    restarts_per_minute=self._transcoder_settings.restarts_per_minute,
                 ),
                 make_worker=self._make_worker,
                 take_still=self._take_still,
@@ -260,6 +258,7 @@ class LiveStream:
             finally:
                 publication.close("over")
                 self._broadcast = None
+                self.measures.ended()
                 if self.publication is publication:
                     self.publication = None
                 self._enter(StreamEvent.PUBLISHER_LEFT)
@@ -289,6 +288,7 @@ class LiveStream:
     def interrupt(self) -> None:
         """See :class:`mediaserver.live.broadcast.Stage`."""
         self._enter(StreamEvent.SILENT)
+        self.measures.ended()
         self._begin_interlude()
         self._offset_s = None
 
@@ -368,7 +368,12 @@ class LiveStream:
             raise RuntimeError("windows come first")
         if self._offset_s is None:
             self._offset_s = self._run.timeline.offset_s(profile)
+            self.measures.began(self._offset_s)
         return self._run.packager_config(self._offset_s)
+
+    def saw(self, unit: AccessUnit) -> None:
+        """See :class:`mediaserver.live.broadcast.Stage`."""
+        self.measures.saw(unit, time.monotonic())
 
     def changed(self) -> None:
         """See :class:`mediaserver.live.broadcast.Stage`."""
@@ -380,10 +385,6 @@ class LiveStream:
         self._notify()
         if self.state is StreamState.STARTING:
             self._maybe_playable()
-        if self.publication is not None:
-            arrived = self.publication.bytes_in - self._input_bytes_seen
-            self._input_bytes_seen = self.publication.bytes_in
-            self._input.add(arrived, time.monotonic())
 
     # Inside
 
@@ -391,7 +392,10 @@ class LiveStream:
         if self._run is not None and self._archive is not None:
             self._archive.sync(self.name, self._run)
         if self._run is not None:
-            self._run.scroll_date_ranges(time.monotonic())
+            now_s = time.monotonic()
+            windows = ((name, output.window) for name, output in self._run.outputs.items())
+            self._watch.look(windows, self._run.timeline.program_origin_s, now_s)
+            self._run.scroll_date_ranges(now_s)
             for output in self._run.playlists:
                 output.notify()
 
@@ -486,6 +490,7 @@ class LiveStream:
         for output in self._run.playlists if self._run else ():
             output.give_up()
         self._run = None
+        self._watch.new_run()
 
     async def _stop_aftermath(self) -> None:
         if self._aftermath is not None:
