@@ -78,6 +78,9 @@ class Stage(Protocol):
     def interrupt(self) -> None:
         """The publisher is silent: the windows go on without it until they are opened again."""
 
+    def saw(self, unit: AccessUnit) -> None:
+        """A unit of the source has come, to be measured."""
+
     def changed(self) -> None:
         """Windows may have changed: wake who waits for them."""
 
@@ -307,6 +310,7 @@ class Broadcast:
                 packager.set_source_track(item.track, now_s)
                 self._feed(item)
         elif isinstance(item, AccessUnit) and item.track_id in profile.tracks:
+            self._stage.saw(item)
             for cut_s in packager.push_source(item, now_s):
                 self._feed(Cut(cut_s))
             self._feed(item)

@@ -187,13 +187,17 @@ class StreamMeasures:
         """``count`` bytes were handed to viewers."""
         self._bytes_out[protocol] += count
 
+    def input_bps(self, now_s: float) -> float:
+        """What the publisher sends, alone."""
+        return 8 * self._source.bytes_in.per_second(now_s)
+
     def snapshot(self, now_s: float) -> StreamMeasured:
         """What is known at ``now_s``."""
         source = self._source
         renditions = {name: _measured(seen, now_s) for name, seen in self._renditions.items()}
         latencies = [seen.latency_s for seen in renditions.values() if seen.latency_s is not None]
         return StreamMeasured(
-            input_bps=8 * source.bytes_in.per_second(now_s),
+            input_bps=self.input_bps(now_s),
             fps=MappingProxyType({track: meter.per_second(now_s) for track, meter in source.frames.items()}),
             keyframe_interval_s=source.keyframe_interval_s,
             latency_s=min(latencies, default=None),
