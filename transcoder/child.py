@@ -25,6 +25,7 @@ LINE_LIMIT: Final = 500
 LINES_LOGGED: Final = 200
 """Of one child: it has a line for what is rare, and a log that a stranger fills is no log."""
 LINES_LIMIT: Final = 10_000
+ENDLESS: Final = "it does not stop talking"
 _PACKAGE_PARENT: Final = str(Path(__file__).resolve().parent.parent)
 
 
@@ -145,21 +146,23 @@ class Child:
     async def _forward_log(self) -> None:
         pipe = self._process.stderr
         lines = 0
+        # Read to the end, also after the kill: a pipe that nobody reads keeps its process from being reaped.
         while pipe is not None:
             try:
                 line = await pipe.readline()
             except ValueError:  # Longer than the limit: what follows is still worth reading.
-                continue
+                line = b"(a line that is too long)"
+                lines += LINES_LOGGED
             if not line:
                 return
-            self.last_line = line.decode("ascii", "backslashreplace").strip()[:LINE_LIMIT]
             lines += 1
             if lines <= LINES_LOGGED:
+                self.last_line = line.decode("ascii", "backslashreplace").strip()[:LINE_LIMIT]
                 log.warning("worker %d of %s: %s", self.pid, self._label, self.last_line)
-            elif lines >= LINES_LIMIT:
-                log.warning("worker %d of %s does not stop talking", self.pid, self._label)
+            elif lines >= LINES_LIMIT and self.last_line != ENDLESS:
+                self.last_line = ENDLESS
+                log.warning("worker %d of %s: %s", self.pid, self._label, ENDLESS)
                 self.kill()
-                return
 
 
 def _pidfd(pid: int) -> int | None:

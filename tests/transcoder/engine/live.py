@@ -3,27 +3,55 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 from tests.transcoder.engine.clips import Clip
+from transcoder.encoder_probe import EncoderProbe
 from transcoder.ladder import plan
 from transcoder.media import AccessUnit, Kind, Track
 from transcoder.supervisor import Cut, LiveJob, LiveWorker, WorkerState
 
 DEADLINE_S = 30.0
+HERE = Path(__file__).parent
+
+
+def replaced_child(folder: Path, program: str, how: str, *, times: int = 1 << 30) -> str:
+    """An interpreter for :mod:`transcoder.child` that runs ``program`` in the place of the worker.
+
+    After ``times`` starts the real worker runs.
+    """
+    launcher = folder / "python"
+    launcher.write_text(
+        "#!/bin/sh\n"
+        f'echo >> "{folder}/starts"\n'
+        f'[ $(wc -l < "{folder}/starts") -gt {times} ] && exec "{sys.executable}" "$@"\n'
+        "shift 3\n"  # -sP -m transcoder.worker
+        f'exec "{sys.executable}" -sP "{HERE / program}" "{how}" "$@"\n'
+    )
+    launcher.chmod(0o700)
+    return str(launcher)
 
 
 class Rig:
     """Feeds a worker and waits for what it does."""
 
-    def __init__(self, clips: Iterable[Clip], rungs: tuple[str, ...], **job: object) -> None:
+    def __init__(
+        self,
+        clips: Iterable[Clip],
+        rungs: tuple[str, ...],
+        encoders: EncoderProbe | None = None,
+        **job: object,
+    ) -> None:
         self.clips = tuple(clips)
         tracks = {clip.track.track_id: clip.track for clip in self.clips}
         self.tracks: dict[str, list[Track]] = defaultdict(list)
         self.units: dict[str, list[AccessUnit]] = defaultdict(list)
         self.states: list[tuple[WorkerState, str]] = []
+        self.rungs: list[frozenset[str]] = []
         self._changed = asyncio.Event()
         self.worker = LiveWorker(
             LiveJob(
@@ -38,6 +66,8 @@ class Rig:
             on_track=self._on_track,
             on_unit=self._on_unit,
             on_state=self._on_state,
+            on_rungs=self._on_rungs,
+            encoders=encoders,
         )
 
     @property
@@ -47,6 +77,17 @@ class Rig:
     async def feed(self, units: Iterable[AccessUnit], cuts_s: Iterable[float] = ()) -> None:
         cuts = sorted(cuts_s)
         for unit in units:
+            while cuts and unit.codec.kind is Kind.VIDEO and unit.pts_s >= cuts[0]:
+                await self.worker.feed(Cut(cuts.pop(0)))
+            await self.worker.feed(unit)
+
+    async def feed_in_real_time(self, units: Iterable[AccessUnit], cuts_s: Iterable[float] = ()) -> None:
+        """Each unit when its time has come: the passing of time is what is tested."""
+        loop, cuts = asyncio.get_running_loop(), sorted(cuts_s)
+        began_s, first_s = loop.time(), None
+        for unit in units:
+            first_s = unit.dts_s if first_s is None else first_s
+            await asyncio.sleep(began_s + unit.dts_s - first_s - loop.time())
             while cuts and unit.codec.kind is Kind.VIDEO and unit.pts_s >= cuts[0]:
                 await self.worker.feed(Cut(cuts.pop(0)))
             await self.worker.feed(unit)
@@ -71,15 +112,24 @@ class Rig:
         self.units[rendition].append(unit)
         self._changed.set()
 
+    def _on_rungs(self, given_up: frozenset[str]) -> None:
+        self.rungs.append(given_up)
+        self._changed.set()
+
     def _on_state(self, state: WorkerState, detail: str) -> None:
         self.states.append((state, detail))
         self._changed.set()
 
 
 @asynccontextmanager
-async def rig(*clips: Clip, rungs: tuple[str, ...] = ("240p", "144p"), **job: object) -> AsyncIterator[Rig]:
+async def rig(
+    *clips: Clip,
+    rungs: tuple[str, ...] = ("240p", "144p"),
+    encoders: EncoderProbe | None = None,
+    **job: object,
+) -> AsyncIterator[Rig]:
     """A running worker; stopped at the end."""
-    made = Rig(clips, rungs, **job)
+    made = Rig(clips, rungs, encoders, **job)
     task = asyncio.create_task(made.worker.run())
     try:
         yield made
@@ -89,4 +139,4 @@ async def rig(*clips: Clip, rungs: tuple[str, ...] = ("240p", "144p"), **job: ob
             await task
 
 
-__all__ = ["Rig", "rig"]
+__all__ = ["Rig", "replaced_child", "rig"]
