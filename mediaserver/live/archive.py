@@ -245,6 +245,6 @@ class Archive:
     def _is_wanted(self, key: str) -> bool:
         """Asked right before each deletion: a run may have begun since the listing."""
         stream, epoch = stream_and_epoch(key)
-        if (stream, epoch) in self._runs or stream in self._unread or key in self._loaded.get(stream, ()):
+        if (stream, epoch) in self._runs or stream in self._unread:
             return True
         return any(name == stream and key in run.archive.taken_up for (name, _), run in self._runs.items())
