@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import re
 import signal
+import ssl
 import sys
 from contextlib import suppress
 from fractions import Fraction
@@ -35,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--duration", type=float, metavar="S", help="stop after so many seconds")
     parser.add_argument("--reconnect", action="store_true", help="when the connection is lost, start again")
+    parser.add_argument(
+        "--ca-file", type=Path, metavar="FILE", help="for rtmps://: trust this certificate (PEM)"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress line")
     pattern = parser.add_argument_group("test pattern")
     pattern.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="1280x720")
@@ -85,15 +89,29 @@ def run(options: argparse.Namespace) -> int:
         return _complain("give either a file or --test-pattern", code=2)
     try:
         url = PublishUrl.parse(options.url)
+        trust = _trust(options.ca_file)
     except ValueError as error:
         return _complain(str(error), code=2)
     with suppress(KeyboardInterrupt):
-        return asyncio.run(_run_until_signal(url, options))
+        return asyncio.run(_run_until_signal(url, options, trust))
     return 0
 
 
-async def _run_until_signal(url: PublishUrl, options: argparse.Namespace) -> int:
-    task = asyncio.create_task(_broadcast(url, options))
+def _trust(ca_file: Path | None) -> ssl.SSLContext | None:
+    """Who may sign the server's certificate; None: whom this machine trusts. Raises ValueError."""
+    if ca_file is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise ValueError(f"--ca-file {ca_file} cannot be used: {reason}") from error
+
+
+async def _run_until_signal(
+    url: PublishUrl, options: argparse.Namespace, trust: ssl.SSLContext | None
+) -> int:
+    task = asyncio.create_task(_broadcast(url, options, trust))
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     try:
@@ -102,7 +120,7 @@ async def _run_until_signal(url: PublishUrl, options: argparse.Namespace) -> int
         return 0
 
 
-async def _broadcast(url: PublishUrl, options: argparse.Namespace) -> int:
+async def _broadcast(url: PublishUrl, options: argparse.Namespace, trust: ssl.SSLContext | None) -> int:
     attempt = 0
     while True:
         try:
@@ -111,7 +129,7 @@ async def _broadcast(url: PublishUrl, options: argparse.Namespace) -> int:
             return _complain(str(error), code=2 if options.test_pattern else 1)
         for note in source.notes if not attempt else ():
             print(note, file=sys.stderr)
-        push = Push(url, source, duration_s=options.duration)
+        push = Push(url, source, duration_s=options.duration, ssl_context=trust)
         progress = None if options.quiet else asyncio.create_task(_show_progress(push))
         try:
             await push.run()

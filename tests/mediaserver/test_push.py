@@ -24,9 +24,9 @@ from ingest.publication import (
 )
 from ingest.rtmp.client import PublishUrl
 from ingest.rtmp.handshake import RANDOM_SIZE
-from ingest.rtmp.server import RtmpServer
+from ingest.rtmp.server import RtmpLimits, RtmpServer
 from ingest.rtmp.session import PublishRequested, ServerSession, State
-from mediaserver import push, push_connection, push_sources
+from mediaserver import push, push_connection, push_link, push_sources
 from mediaserver.push_connection import Push, PushError, PushStatistics
 from mediaserver.push_sources import PatternSource
 from transcoder.engine.testpattern import PatternConfig
@@ -113,7 +113,7 @@ async def test_nobody_listens(unused_tcp_port: int) -> None:
 
 
 async def test_a_server_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(push_connection, "CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(push_link, "CONNECT_TIMEOUT_S", 0.2)
     silent = await asyncio.start_server(lambda reader, writer: asyncio.sleep(60), "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
     with pytest.raises(PushError, match="does not answer as an RTMP server"):
@@ -290,3 +290,75 @@ class TestCommand:
         assert process.returncode == 1
         assert b"wrong stream name or key" in errors
         assert b"secret99" not in errors
+
+
+async def test_a_rolling_restart_costs_no_picture() -> None:
+    """The old server asks, the new one is there: the move is at a key frame, and nothing is missing."""
+    old, new = Door(), Door()
+    async with serving_on(new) as (_, new_port):
+        limits = RtmpLimits(reconnect_url=f"rtmp://127.0.0.1:{new_port}/live")
+        async with serving_on(old, limits) as (old_server, old_port):
+            pushing = Push(url(old_port), PatternSource(SMALL), duration_s=3.0)
+            running = asyncio.create_task(pushing.run())
+            publication, before = await old.publications.get()
+            while publication.units_in < 20:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+            assert publication.on_drain is not None
+            publication.on_drain()
+            _, after = await new.publications.get()
+            first = [item async for item in before if isinstance(item, AccessUnit)]
+            await old_server.close()
+            await running
+    second = [item async for item in after if isinstance(item, AccessUnit)]
+    pictures = [unit for unit in (*first, *second) if unit.codec.kind is Kind.VIDEO]
+    assert len(pictures) == 90
+    begins = next(unit for unit in second if unit.codec.kind is Kind.VIDEO)
+    assert begins.sync
+    assert publication.end_reason == "publisher sent FCUnpublish"
+    assert pushing.statistics().moves == 1
+
+
+async def test_a_server_that_stops_before_the_next_one_is_there_is_survived(unused_tcp_port: int) -> None:
+    """One port, one server after the other: what falls between them is lost, and nothing else."""
+    old, new = Door(), Door()
+    old_server = RtmpServer(old, host="127.0.0.1", port=unused_tcp_port)
+    await old_server.start()
+    pushing = Push(url(unused_tcp_port), PatternSource(SMALL), duration_s=3.0)
+    running = asyncio.create_task(pushing.run())
+    publication, _ = await old.publications.get()
+    while publication.units_in < 5:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    assert publication.on_drain is not None
+    publication.on_drain()
+    await old_server.close()
+    new_server = RtmpServer(new, host="127.0.0.1", port=unused_tcp_port)
+    await new_server.start()
+    _, after = await new.publications.get()
+    await running
+    second = [item async for item in after if isinstance(item, AccessUnit)]
+    assert second[0].sync
+    assert len(second) > 60
+    await new_server.close()
+
+
+async def test_no_successor_ends_the_push(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(push_connection, "MOVE_LIMIT_S", 0.3)
+    door = Door()
+    async with serving_on(door) as (server, port):
+        running = asyncio.create_task(Push(url(port), PatternSource(SMALL)).run())
+        publication, _ = await door.publications.get()
+        assert publication.on_drain is not None
+        publication.on_drain()
+        await server.close()
+        with pytest.raises(PushError, match="nobody listens"):
+            await running
+
+
+@asynccontextmanager
+async def serving_on(door: Door, limits: RtmpLimits | None = None) -> AsyncIterator[tuple[RtmpServer, int]]:
+    server = RtmpServer(door, host="127.0.0.1", port=0, limits=limits)
+    port = await server.start()
+    try:
+        yield server, port
+    finally:
+        await server.close()
