@@ -1,18 +1,20 @@
 /** Keeps one video element at its distance from the live edge: measures, sets the rate, seeks when it must. */
 import { bufferAhead_s } from './buffer.ts';
-import type { Engine } from './engines/engine.ts';
+import type { Engine, Technology } from './engines/engine.ts';
 import { Steering } from './steering.ts';
 
-/** The edge is carried on by the clock between playlists, but no further than this. */
-const LONGEST_AGE_S = 2;
 const SETTLE_MS = 3000;
 const SETTLE_S = 0.4;
 /** After a seek of our own, an empty buffer is not the link's fault for so long. */
 const MOVING_MS = 1000;
 
+/** dash.js learns of a new segment by asking for the MPD again, twice a second: it begins further back. */
+const START_MARGIN_S: Record<Technology, number> = { hls: 0.3, dash: 1.25 };
+
 export class Follower {
   readonly #video: HTMLVideoElement;
-  #steering = new Steering();
+  readonly #start_margin_s: number;
+  #steering: Steering;
   #part_s = 0;
   #distance_s = Number.NaN;
   #moving_until_ms = 0;
@@ -22,8 +24,10 @@ export class Follower {
   /** The viewer wants the live edge; false after a pause or a step back. */
   following = true;
 
-  constructor(video: HTMLVideoElement) {
+  constructor(video: HTMLVideoElement, technology: Technology) {
     this.#video = video;
+    this.#start_margin_s = START_MARGIN_S[technology];
+    this.#steering = this.#newSteering();
   }
 
   get distance_s(): number {
@@ -65,6 +69,11 @@ export class Follower {
     this.#steering.stalled(performance.now() / 1000);
   }
 
+  /** The source broke off and goes on. */
+  broke(): void {
+    this.#steering.broke(performance.now() / 1000);
+  }
+
   /** Another quality: what was measured says nothing any more. */
   forget(): void {
     this.#steering.forget();
@@ -72,7 +81,7 @@ export class Follower {
 
   measure(engine: Engine | null): void {
     const edge = engine?.edge;
-    if (edge) this.#distance_s = edge.at_s + Math.min(edge.age_s, LONGEST_AGE_S) - this.#video.currentTime;
+    if (edge) this.#distance_s = edge.at_s - this.#video.currentTime;
   }
 
   /** One tick. `playing`: the picture moves. `source_live`: the server has something new to show. */
@@ -122,10 +131,11 @@ export class Follower {
     const { edge } = engine;
     if (!edge) return;
     this.#moving_until_ms = performance.now() + MOVING_MS;
-    this.#video.currentTime = edge.at_s + Math.min(edge.age_s, LONGEST_AGE_S) - distance_s;
+    this.#video.currentTime = edge.at_s - distance_s;
   }
 
   #newSteering(): Steering {
-    return new Steering(this.#part_s > 0 ? { part_s: this.#part_s } : {});
+    const start_margin_s = this.#start_margin_s;
+    return new Steering({ start_margin_s, ...(this.#part_s > 0 && { part_s: this.#part_s }) });
   }
 }

@@ -61,7 +61,7 @@ export class Playback extends EventTarget {
     super();
     this.video = video;
     this.#source = source;
-    this.#follower = new Follower(video);
+    this.#follower = new Follower(video, source.technology);
     this.#listen();
     this.#awaitPicture();
   }
@@ -231,6 +231,10 @@ export class Playback extends EventTarget {
     this.#setPhase('loading');
     this.dispatchEvent(new Event('begin'));
     this.#makeEngine();
+    if (this.#engine) this.#playUnlessPaused();
+  }
+
+  #playUnlessPaused(): void {
     if (!this.#user_paused) void this.#play();
   }
 
@@ -241,8 +245,9 @@ export class Playback extends EventTarget {
     const current = () => attempt === this.#attempt;
     const handlers: EngineHandlers = {
       onFault: (fault) => current() && this.#onFault(fault),
+      onReady: () => current() && this.#playUnlessPaused(),
       onChange: () => current() && this.#onTracks(),
-      onBreak: () => current() && this.dispatchEvent(new Event('break')),
+      onBreak: () => current() && this.#onBreak(),
       onPartTarget: (part_s) => current() && this.#follower.partTarget(part_s),
     };
     if (!hlsWorksHere()) {
@@ -292,6 +297,11 @@ export class Playback extends EventTarget {
     this.video.requestVideoFrameCallback(() => {
       this.#first_frame_ms ??= performance.now() - this.#opened_ms;
     });
+  }
+
+  #onBreak(): void {
+    this.#follower.broke();
+    this.dispatchEvent(new Event('break'));
   }
 
   /** Choices outlive an engine: they are found again by name. */

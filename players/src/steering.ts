@@ -81,6 +81,9 @@ const RATE_SLEW = 0.6;
 const TARGET_FALL = 0.06;
 const TARGET_RISE = 0.5;
 const JUMP_REST_S = 4;
+/** A break of the source explains the stalls so long before it, and the unevenness so long after it. */
+const BREAK_BEFORE_S = 5;
+const BREAK_AFTER_S = 2;
 
 export class Steering {
   readonly #config: SteeringConfig;
@@ -88,6 +91,9 @@ export class Steering {
   #target_s: number;
   #penalty_s = 0;
   #last_stall_s = Number.NEGATIVE_INFINITY;
+  /** As it was before the last stall: a break of the source takes that stall back. */
+  #before_stall = { penalty_s: 0, target_s: 0 };
+  #settles_s = Number.NEGATIVE_INFINITY;
   #last_jump_s = Number.NEGATIVE_INFINITY;
   #last_s: number | null = null;
   #rate = 1;
@@ -105,12 +111,27 @@ export class Steering {
   /** The picture stopped for want of media that the server had. */
   stalled(now_s: number): void {
     const { part_s, stall_penalty_s, max_target_s } = this.#config;
+    if (now_s < this.#settles_s) return;
+    if (now_s - this.#last_stall_s > BREAK_BEFORE_S) {
+      this.#before_stall = { penalty_s: this.#penalty_s, target_s: this.#target_s };
+    }
     this.#penalty_s = Math.min(this.#penalty_s + stall_penalty_s, max_target_s - part_s);
     this.#last_stall_s = now_s;
     this.#target_s = Math.min(max_target_s, this.#target_s + stall_penalty_s);
     // Do not race to the old distance while the buffer fills.
     this.#rate = Math.min(1, this.#rate);
     this.#correcting = false;
+  }
+
+  /** The source broke off and goes on: what was missing around it was not the link's fault. */
+  broke(now_s: number): void {
+    if (now_s - this.#last_stall_s <= BREAK_BEFORE_S) {
+      this.#penalty_s = this.#before_stall.penalty_s;
+      this.#target_s = this.#before_stall.target_s;
+      this.#last_stall_s = Number.NEGATIVE_INFINITY;
+    }
+    this.#settles_s = now_s + BREAK_AFTER_S;
+    this.#buckets = [];
   }
 
   /** Another rendition or a seek: what was measured before says nothing any more. */
@@ -131,6 +152,7 @@ export class Steering {
   #learn(sample: Sample): void {
     const { part_s, window_s, max_target_s } = this.#config;
     this.#buckets = this.#buckets.filter((bucket) => sample.now_s - bucket.from_s < window_s);
+    if (sample.now_s < this.#settles_s) return;
     // An old playlist means that the link or the source stands still: a stall tells of the first.
     if (!sample.playing || !sample.source_live || sample.edge_age_s > 4 * part_s + 0.5) return;
     const lag_s = sample.distance_s - sample.buffer_s;

@@ -66,6 +66,9 @@ export class DashEngine implements Engine {
       const fault = faultOf(event.error);
       if (fault) handlers.onFault(fault);
     });
+    // dash.js asks for the MPD again only after a `play` that it has seen itself, once it listens.
+    video.pause();
+    player.on(events.PLAYBACK_METADATA_LOADED, () => handlers.onReady());
     player.initialize(video, withSession(url, session), false);
     this.#player = player;
   }
@@ -109,7 +112,7 @@ export class DashEngine implements Engine {
     if (!this.#ready) return null;
     const latency_s = this.#player.getCurrentLiveLatency();
     if (!Number.isFinite(latency_s)) return null;
-    // The server's clock is the edge: it never stands still, but what is loaded does.
+    // The server's clock is the edge: it never stands still, but what arrives does.
     return { at_s: this.#video.currentTime + latency_s, age_s: this.#age_s() };
   }
   get shown_at_ms(): number | null {

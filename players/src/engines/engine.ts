@@ -24,15 +24,17 @@ export interface AudioTrack {
 
 /** The newest moment that the server has published, as far as the player knows. */
 export interface Edge {
-  /** On the video element's own clock. */
+  /** On the video element's own clock, carried on to now. */
   at_s: number;
-  /** How long ago that was learnt. */
+  /** How long ago something new was last learnt of it. */
   age_s: number;
 }
 
 /** What an engine tells. */
 export interface EngineHandlers {
   onFault: (fault: EngineFault) => void;
+  /** Only of an engine that must not be played before: it may be now. */
+  onReady: () => void;
   /** Qualities, sounds or what is on the screen have changed. */
   onChange: () => void;
   /** The source has changed: a discontinuity, after which there may be other renditions. */

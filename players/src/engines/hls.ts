@@ -9,6 +9,9 @@ export function hlsWorksHere(): boolean {
   return Hls.isSupported();
 }
 
+/** The edge is carried on by the clock between playlists, but no further than this. */
+const LONGEST_AGE_S = 2;
+
 /** Assumed until the link has been measured: enough for a 1080p source, which most links carry. */
 const FIRST_GUESS_BPS = 10_000_000;
 
@@ -123,7 +126,9 @@ export class HlsEngine implements Engine {
 
   get edge(): Edge | null {
     const details = this.#hls.latestLevelDetails;
-    return details ? { at_s: details.edge, age_s: Math.max(0, details.age) } : null;
+    if (!details) return null;
+    const age_s = Math.max(0, details.age);
+    return { at_s: details.edge + Math.min(age_s, LONGEST_AGE_S), age_s };
   }
   get gap(): boolean {
     return this.#hls.latestLevelDetails?.partList?.at(-1)?.gap === true;
