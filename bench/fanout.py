@@ -41,6 +41,7 @@ class BenchStream:
     """A live stream with one rendition whose parts come on time, of bytes that mean nothing."""
 
     def __init__(self) -> None:
+        from mediaserver.live.measures import StreamMeasures
         from mediaserver.live.output import RenditionOutput
         from mediaserver.live.viewers import Viewers
         from transcoder.ladder import Rendition
@@ -52,6 +53,7 @@ class BenchStream:
 
         self.name, self.record, self.part_target_s = STREAM, None, PART_S
         self.viewers = Viewers(15.0)
+        self.measures = StreamMeasures()
         self.window = MediaWindow(WindowConfig(target_duration_s=4, part_target_s=PART_S, window_s=30), EPOCH)
         self.window.set_init(bytes(800))
         rendition = Rendition(

@@ -78,7 +78,7 @@ class _Delivery:
             "stream_viewers_by_protocol", "The same, by protocol.", ["stream", "protocol"]
         )
         self.waiting = gauge("stream_waiting_requests", "Requests held until a part is there.", ["stream"])
-        self.sent = counter("stream_sent_bytes", "Bytes handed to viewers.", ["stream", "protocol"])
+        self.sent = counter("stream_sent_bytes", "Bytes handed to viewers.", ["stream", "kind"])
         self.latency = gauge(
             "stream_latency_seconds",
             "From the arrival of the last frame in the newest listed part until now.",
@@ -96,8 +96,8 @@ class _Delivery:
         for protocol, count in by_protocol.items():
             self.by_protocol.add_metric([stream.name, protocol], count)
         self.waiting.add_metric([stream.name], seen.waiting_requests)
-        for protocol, count in measured.bytes_out.items():
-            self.sent.add_metric([stream.name, protocol], count)
+        for kind, count in measured.bytes_out.items():
+            self.sent.add_metric([stream.name, kind], count)
         if measured.latency_s is not None and seen.state is StreamState.LIVE:
             self.latency.add_metric([stream.name], measured.latency_s)
 

@@ -55,7 +55,7 @@ class StreamMeasured:
     latency_s: float | None
     """Of the freshest rendition."""
     bytes_out: Mapping[str, int]
-    """Handed to viewers since the start of the process, by protocol."""
+    """Handed to viewers since the start of the process: ``playlist`` and ``media``."""
     renditions: Mapping[str, RenditionMeasured]
 
 
@@ -183,9 +183,9 @@ class StreamMeasures:
         if arrival_s is not None:
             seen.newest_arrival_s = arrival_s
 
-    def viewer_bytes(self, protocol: str, count: int) -> None:
-        """``count`` bytes were handed to viewers."""
-        self._bytes_out[protocol] += count
+    def viewer_bytes(self, kind: str, count: int) -> None:
+        """``count`` bytes of a kind (a word of ours) were handed to viewers."""
+        self._bytes_out[kind] += count
 
     def input_bps(self, now_s: float) -> float:
         """What the publisher sends, alone."""

@@ -54,7 +54,7 @@ class GrowingResponse(web.StreamResponse):
 
     async def _send(self, request: web.BaseRequest, pieces: list[bytes | memoryview]) -> None:
         await write_pieces(request, pieces)
-        self._traffic.media_bytes += sum(map(len, pieces))
+        self._traffic.sent_media(request, sum(map(len, pieces)))
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Everything was written by :meth:`prepare`."""

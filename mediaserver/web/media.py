@@ -24,7 +24,15 @@ from mediaserver.web.directives import DirectiveError, Directives, parse_directi
 from mediaserver.web.growing import GrowingResponse
 from mediaserver.web.problems import Problem, not_found, unauthenticated
 from mediaserver.web.ranges import Precondition, Slice, Whole, precondition, requested_slice
-from mediaserver.web.raw import HttpDate, MediaResponse, SharedResponse, Traffic, head, slice_pieces
+from mediaserver.web.raw import (
+    STREAM_BYTES,
+    HttpDate,
+    MediaResponse,
+    SharedResponse,
+    Traffic,
+    head,
+    slice_pieces,
+)
 from mediaserver.web.routes import Answer, Needs, Parameter, Route
 from transcoder.manifests.dash import CONTENT_TYPE as MPD_TYPE
 from transcoder.manifests.dash import date_time
@@ -190,6 +198,7 @@ class LiveDelivery:
             raise unauthenticated()
         if stream is None:
             raise not_found()
+        request[STREAM_BYTES] = stream.measures.viewer_bytes
         return stream
 
     def _rendition(self, request: web.Request) -> str:

@@ -9,12 +9,16 @@ when the reader took the one before.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import Final
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
+
+STREAM_BYTES: Final[web.RequestKey[Callable[[str, int], None]]] = web.RequestKey("STREAM_BYTES")
+"""Set on a request by who knows the stream: told what kind of bytes went out for it, and how many."""
 
 
 class Traffic:
@@ -25,6 +29,18 @@ class Traffic:
     def __init__(self) -> None:
         self.playlist_bytes = 0
         self.media_bytes = 0
+
+    def sent_playlist(self, request: web.BaseRequest, count: int) -> None:
+        """``count`` bytes of a playlist or manifest, head included."""
+        self.playlist_bytes += count
+        if (tell := request.get(STREAM_BYTES)) is not None:
+            tell("playlist", count)
+
+    def sent_media(self, request: web.BaseRequest, count: int) -> None:
+        """``count`` bytes of media."""
+        self.media_bytes += count
+        if (tell := request.get(STREAM_BYTES)) is not None:
+            tell("media", count)
 
 
 class HttpDate:
@@ -72,7 +88,7 @@ class SharedResponse(web.StreamResponse):
             raise ConnectionResetError("the reader has gone")
         message = self._message if request.method != "HEAD" else self._head
         transport.write(message)
-        self._traffic.playlist_bytes += len(message)
+        self._traffic.sent_playlist(request, len(message))
         if request.protocol.writing_paused:
             await request.writer.drain()
         return None
@@ -115,7 +131,7 @@ class MediaResponse(web.StreamResponse):
         await write_pieces(request, pending[:2])
         for piece in pending[2:]:
             await write_pieces(request, [piece])
-        self._traffic.media_bytes += sum(map(len, pending))
+        self._traffic.sent_media(request, sum(map(len, pending)))
         return None
 
     async def write_eof(self, data: bytes = b"") -> None:

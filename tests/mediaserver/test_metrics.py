@@ -121,7 +121,7 @@ def test_what_is_measured_of_a_stream() -> None:
         )
     live.measures.part_added("720p", 0.25, 2.0, now_s)
     live.measures.part_added("720p", 0.25, 2.25, now_s + 0.45)
-    live.measures.viewer_bytes("hls", 70)
+    live.measures.viewer_bytes("media", 70)
     live.viewers.seen("session-1", now_s, "dash")
     metrics = Metrics()
     metrics.watch_streams(registry.all)
@@ -133,7 +133,7 @@ def test_what_is_measured_of_a_stream() -> None:
     assert seen["mediaserver_stream_part_lateness_seconds_bucket", (("le", "0.1"), *rung)] == 1
     assert seen["mediaserver_stream_part_lateness_seconds_bucket", (("le", "+Inf"), *rung)] == 2
     assert 0.19 < seen["mediaserver_stream_part_lateness_max_seconds", rung] < 0.21
-    assert seen["mediaserver_stream_sent_bytes_total", (("protocol", "hls"), ("stream", "show"))] == 70
+    assert seen["mediaserver_stream_sent_bytes_total", (("kind", "media"), ("stream", "show"))] == 70
     assert seen["mediaserver_stream_viewers_by_protocol", (("protocol", "dash"), ("stream", "show"))] == 1
     assert seen["mediaserver_stream_latency_seconds", show] >= 0
 

@@ -116,10 +116,10 @@ def test_memory_is_bounded_whatever_the_timestamps() -> None:
     assert len(measures._source.times_s) == 1
 
 
-def test_bytes_by_protocol() -> None:
+def test_bytes_by_kind() -> None:
     measures = StreamMeasures()
-    measures.viewer_bytes("hls", 10)
-    measures.viewer_bytes("dash", 5)
-    measures.viewer_bytes("hls", 1)
+    measures.viewer_bytes("playlist", 10)
+    measures.viewer_bytes("media", 5)
+    measures.viewer_bytes("playlist", 1)
     measures.new_run()
-    assert dict(measures.snapshot(0.0).bytes_out) == {"hls": 11, "dash": 5}
+    assert dict(measures.snapshot(0.0).bytes_out) == {"playlist": 11, "media": 5}

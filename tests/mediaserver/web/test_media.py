@@ -331,3 +331,15 @@ class TestViewers:
             async with door.client.get("/live/show/master.m3u8", headers={"User-Agent": program}):
                 pass
         assert stream.viewers.count(0.0) == 2
+
+
+async def test_a_streams_bytes_are_counted_by_kind(door: Door, stream) -> None:
+    sizes = {}
+    for kind, path in (("playlist", "720p/media.m3u8"), ("media", "720p/e1a2b3c4-i0.mp4")):
+        async with door.client.get(f"/live/show/{path}") as answer:
+            assert answer.status == 200, path
+            sizes[kind] = len(await answer.read())
+    counted = stream.measures.snapshot(0.0).bytes_out
+    for kind, size in sizes.items():
+        # With the head, and compressed where the client takes that.
+        assert counted[kind] > (size if kind == "media" else 100)

@@ -32,7 +32,7 @@ async def test_figures_of_a_live_stream(door: Door) -> None:
         )
         stream.measures.saw(unit, now_s)
     stream.measures.part_added("720p", 0.25, 2.4, now_s)
-    stream.measures.viewer_bytes("hls", 1_000)
+    stream.measures.viewer_bytes("media", 1_000)
     stream.viewers.seen("one", now_s)
     stream.viewers.seen("two", now_s, "dash")
     async with door.client.get(PATH, headers=door.operator) as answer:
