@@ -159,6 +159,16 @@ class ServerProcess:
         finally:
             connection.close()
 
+    def metrics(self) -> str:
+        """The page for Prometheus."""
+        address = urlsplit(self.http_url)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
+        try:
+            connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {self.admin_token}"})
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
     def publish_url(self, stream: str, **changes: object) -> str:
         """Make the stream, or change it and renew its key: the RTMP address to publish it at."""
         path = f"/api/v1/streams/{stream}"

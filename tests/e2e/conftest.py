@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,9 +79,11 @@ def new_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
     """Call it with settings: ``new_server({"live.grace_s": "2"})``, again with ``data=`` to start again."""
     with ExitStack() as stack:
 
-        def start(settings: dict[str, str] | None = None, *, data: Path | None = None) -> ServerProcess:
+        def start(
+            settings: dict[str, str] | None = None, *, data: Path | None = None, **how: Any
+        ) -> ServerProcess:
             return stack.enter_context(
-                ServerProcess(data or tmp_path / "data", settings, log=tmp_path / "server.log")
+                ServerProcess(data or tmp_path / "data", settings, log=tmp_path / "server.log", **how)
             )
 
         yield start

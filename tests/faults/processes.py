@@ -1,8 +1,11 @@
-"""What the kernel says of a process and its children."""
+"""What the kernel, and the server's own metrics, say that a process holds."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+
+from mediaserver.server_process import ServerProcess
 
 
 def rss_bytes(pid: int) -> int:
@@ -33,3 +36,52 @@ def children(pid: int, containing: str = "") -> list[int]:
         if int(fields[1]) == pid and fields[0] != "Z" and containing in command:
             found.append(int(stat.parent.name))
     return found
+
+
+def metric(page: str, name: str) -> float:
+    """The sum over all labels of one metric in Prometheus text."""
+    values = [
+        float(line.rpartition(" ")[2])
+        for line in page.splitlines()
+        if line.startswith((f"{name} ", f"{name}{{"))
+    ]
+    assert values, f"there is no metric {name}"
+    return sum(values)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a server holds at one moment."""
+
+    tasks: int
+    files: int
+    threads: int
+    workers: int
+    temporary: int
+    """Unfinished files: in the folder for temporary ones, and those of the data folder that say so."""
+    rss_bytes: int
+
+    @classmethod
+    def by(cls, server: ServerProcess, temporary: Path) -> Held:
+        """``temporary`` is the TMPDIR that the server was started with."""
+        page = server.metrics()
+        unfinished = [*temporary.rglob("*"), *server.data.rglob("*.tmp"), *server.data.rglob("*.part")]
+        return cls(
+            tasks=int(metric(page, "mediaserver_loop_tasks")),
+            files=open_files(server.pid),
+            threads=threads(server.pid),
+            workers=len(children(server.pid, "transcoder.worker live")),
+            temporary=len([path for path in unfinished if path.is_file()]),
+            rss_bytes=rss_bytes(server.pid),
+        )
+
+    def exceeds(self, before: Held, *, rss_bytes: int, tasks: int = 4, files: int = 8) -> str:
+        """What there is more of than before, allowances aside; "" for nothing."""
+        allowed = {"tasks": tasks, "files": files, "threads": 2, "workers": 0, "temporary": 0}
+        allowed["rss_bytes"] = rss_bytes
+        grown = {
+            name: (getattr(before, name), getattr(self, name))
+            for name, allowance in allowed.items()
+            if getattr(self, name) > getattr(before, name) + allowance
+        }
+        return ", ".join(f"{name} {was} -> {now}" for name, (was, now) in grown.items())
