@@ -74,8 +74,13 @@ class RenditionPackager:
     def ahead(self) -> WindowCheckpoint:
         """Where the window will stand when all cuts that are known have been passed."""
         stands = self.window.checkpoint()
-        breaks = sum(cut.discontinuity for cut in self._cuts)
-        return WindowCheckpoint(stands.next_msn + len(self._cuts), stands.discontinuity_sequence + breaks)
+        due = self.window.discontinuity_due
+        breaks = [cut.discontinuity for cut in self._cuts]
+        if self._segment_open and self.window.open_segment is None:
+            # It has begun, and the window learns of it with its first part.
+            breaks.insert(0, False)
+        numbers = stands.discontinuity_sequence + ((due or breaks[0]) + sum(breaks[1:]) if breaks else due)
+        return WindowCheckpoint(stands.next_msn + len(breaks), numbers)
 
     def set_track(self, track: Track, now_s: float) -> bool:
         """Announce the format. True: it is another than before, so a discontinuity must follow."""

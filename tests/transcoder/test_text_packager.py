@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
 from tests.transcoder.manifests.strict_playlist import read_media
 from transcoder.captions.cue import Cue, Placement, Span, plain_line
 from transcoder.captions.webvtt import Piece, document, timestamp
+from transcoder.codecs import track_from_config
+from transcoder.cutter import GridCutter, SyncCutter
 from transcoder.manifests.config import WindowConfig
 from transcoder.manifests.hls import render
 from transcoder.manifests.segment import Media
 from transcoder.manifests.window import MediaWindow
-from transcoder.packager import PackagerConfig
+from transcoder.media import AccessUnit, Codec
+from transcoder.packager import Packager, PackagerConfig
 from transcoder.text_packager import TextPackager
 
 WINDOW = WindowConfig(target_duration_s=4, part_target_s=0.25, window_s=30)
@@ -242,3 +247,39 @@ class TestText:
 
     def test_hours_take_as_many_digits_as_they_need(self) -> None:
         assert timestamp(360_000_000 + 61_001) == "100:01:01.001"
+
+
+AVCC = bytes.fromhex("0164000cffe100176764000cacb40a0cfcf0800000030080000019478a155001000468ef0fcbfdf8f800")
+VIDEO = track_from_config(1, Codec.H264, AVCC)
+
+
+def picture(number: int) -> AccessUnit:
+    tick = 3600
+    return AccessUnit(1, Codec.H264, 90_000, number * tick, number * tick, 0, number % 25 == 0, b"v", 0.0)
+
+
+@pytest.mark.parametrize("cutter", ["sync", "grid"])
+@pytest.mark.parametrize("moment", [0, 1, 5, 6, 7, 24, 25, 26, 49, 50, 51, 56, 57, 74, 75, 76, 99, 100, 101])
+def test_words_that_begin_at_any_moment_have_the_numbers_of_the_pictures(cutter: str, moment: int) -> None:
+    cut = SyncCutter(target_s=1, max_segment_s=4) if cutter == "sync" else GridCutter(target_s=1)
+    windows = {"source": MediaWindow(WINDOW, "e", first_msn=40, discontinuity_sequence=3)}
+    windows["source"].discontinuity()
+    packager = Packager(CONFIG, cut, leader=VIDEO, windows=windows, passthrough={1: "source"})
+    packager.set_source_track(VIDEO, 0.0)
+    text: MediaWindow | None = None
+    for number in range(250):
+        if number == 75:
+            packager.set_source_track(replace(VIDEO, sample_aspect=Fraction(4, 3)), number / 25)
+        packager.push_source(picture(number), number / 25)
+        if number == moment:
+            ahead = packager.ahead
+            text = MediaWindow(WINDOW, "e", ahead.next_msn, ahead.discontinuity_sequence, extension="vtt")
+            packager.add_text(TextPackager(text, CONFIG))
+    assert text is not None
+    pictures = {each.msn: each for each in read_media(render(windows["source"])).segments}
+    words = read_media(render(text)).segments
+    assert len(words) >= 3
+    for each in words:
+        other = pictures[each.msn]
+        assert (each.program_time, each.duration) == (other.program_time, other.duration)
+        assert each.discontinuity_number == other.discontinuity_number

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from transcoder.manifests.bandwidth import BandwidthMeter
+from transcoder.manifests.checkpoint import WindowCheckpoint, WindowStatistics
 from transcoder.manifests.config import WindowConfig
 from transcoder.manifests.duration import US_PER_S, microseconds
 from transcoder.manifests.listing import Listing
+from transcoder.manifests.part_times import PartTimes
 from transcoder.manifests.segment import Init, Media, Part, Pending, Position, Segment, Stored
 
 __all__ = [
@@ -35,40 +36,6 @@ __all__ = [
 
 class WindowError(ValueError):
     """The caller used the window wrongly; nothing has changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class WindowCheckpoint:
-    """All that must outlive a window so that its successor goes on where players stand.
-
-    RFC 8216bis 6.2.2: EXT-X-MEDIA-SEQUENCE and EXT-X-DISCONTINUITY-SEQUENCE "MUST NOT decrease or wrap".
-    """
-
-    next_msn: int
-    discontinuity_sequence: int
-    """The Discontinuity Sequence Number of the newest segment."""
-
-
-@dataclass(frozen=True, slots=True)
-class WindowStatistics:
-    """A picture of a window, for logs, metrics and tests."""
-
-    version: int
-    first_msn: int
-    next_msn: int
-    discontinuity_sequence: int
-    segments: int
-    listed_s: float
-    """Length of the playlist, the open segment's parts included."""
-    fetchable: int
-    """Names that lead to bytes now."""
-    listed_bytes: int
-    memory_bytes: int
-    """Of those that can be fetched, as many as are held here and not by the object store alone."""
-    overlong_segments: int
-    """Segments that broke the target duration since the start: each can stop an Apple player."""
-    overlong_parts: int
-    """Parts that broke the part target since the start."""
 
 
 class MediaWindow:
@@ -108,7 +75,7 @@ class MediaWindow:
         self._newest: Segment | None = None
         self._newest_discontinuity = discontinuity_sequence
         self._discontinuity_pending = False
-        self._rounding_us = 0.0
+        self._times = PartTimes(config.part_target_us)
         self._last_now_s = -math.inf
         self._version = 0
         self._ended = False
@@ -235,6 +202,11 @@ class MediaWindow:
     def discontinuity_sequence(self) -> int:
         """EXT-X-DISCONTINUITY-SEQUENCE: the number before the first listed segment."""
         return self._listing.discontinuity_sequence
+
+    @property
+    def discontinuity_due(self) -> bool:
+        """The next segment to begin starts with EXT-X-DISCONTINUITY."""
+        return self._discontinuity_pending
 
     @property
     def duration_us(self) -> int:
@@ -478,7 +450,7 @@ class MediaWindow:
         segment = self._open or self._begin(program_time_s)
         position = Position(segment.msn, len(segment.parts))
         name = self.part_name(position)
-        part = Part(name, self._rounded(duration_s), independent, gap, data)
+        part = Part(name, self._times.rounded_us(duration_s), independent, gap, data)
         segment.parts.append(part)
         segment.duration_us += part.duration_us
         segment.size_bytes += len(data)
@@ -503,7 +475,9 @@ class MediaWindow:
             init=self._init,
             map_changed=previous is None or previous.init is not self._init,
             discontinuity=self._discontinuity_pending,
-            program_time_ms=self._program_time_ms(program_time_s),
+            program_time_ms=self._times.of_segment(
+                previous, program_time_s, discontinuity=self._discontinuity_pending
+            ),
         )
         self._next_msn += 1
         self._init_used = True
@@ -511,35 +485,6 @@ class MediaWindow:
         self._discontinuity_pending = False
         self._open = self._newest = segment
         return segment
-
-    def _program_time_ms(self, program_time_s: float | None) -> int | None:
-        previous = self._newest
-        expected = None
-        if previous is not None and previous.program_time_ms is not None:
-            expected = previous.program_time_ms + (previous.duration_us + 500) // 1000
-        if program_time_s is None:
-            return None if self._discontinuity_pending else expected
-        program_time_ms = math.floor(program_time_s * 1000 + 0.5)
-        # RFC 8216bis 6.2.1: the server "MUST NOT add any EXT-X-PROGRAM-DATE-TIME tag to a Playlist that would
-        # cause the mapping between program date and Media Segment to become ambiguous", small (sub-second)
-        # overlaps excepted: a wall clock that was set back goes on from where it was.
-        if expected is not None and program_time_ms <= expected - 1000:
-            return expected
-        return program_time_ms
-
-    def _rounded(self, duration_s: float) -> int:
-        """Whole microseconds; what rounding took from one part the next gets, so that nothing drifts.
-
-        RFC 8216bis 4.4.4.9: "The duration of a Partial Segment MUST be less than or equal to the Part Target
-        Duration": a part that keeps to it does not break it by a carried microsecond.
-        """
-        wanted_us = duration_s * US_PER_S + self._rounding_us
-        rounded_us = max(1, math.floor(wanted_us + 0.5))
-        limit_us = self.config.part_target_us
-        if rounded_us > limit_us and microseconds(duration_s) <= limit_us:
-            rounded_us = limit_us
-        self._rounding_us = max(-1.0, min(1.0, wanted_us - rounded_us))
-        return rounded_us
 
     def _changed(self, now_s: float) -> None:
         self._listing.longest_us = max(self.longest_us, self.duration_us + self._open_us)

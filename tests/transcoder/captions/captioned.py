@@ -56,7 +56,10 @@ def schedule(captions: Iterable[tuple[float, str | None]], frames: int) -> list[
 def write_captioned(
     path: Path, line: list[tuple[int, int]], *, b_frames: int = 2, gop_s: float = 1.0, sound: bool = False
 ) -> None:
-    """A file (its container by the name) whose picture n, in the order of showing, carries ``line[n]``."""
+    """A file (its container by the name) whose picture n, in the order of showing, carries ``line[n]``.
+
+    The picture is grey: 16 + 2 x (n modulo 100), so that n can be read from a screen.
+    """
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -70,7 +73,7 @@ def write_captioned(
         audio = container.add_stream("aac", rate=48_000, layout="mono") if sound else None
         for number in range(len(line)):
             frame = av.VideoFrame(WIDTH, HEIGHT, "yuv420p")
-            for plane, value in zip(frame.planes, (number * 3 % 200, 128, 128), strict=True):
+            for plane, value in zip(frame.planes, (16 + number % 100 * 2, 128, 128), strict=True):
                 plane.update(bytes((value,)) * plane.buffer_size)
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             for packet in stream.encode(frame):
