@@ -53,6 +53,8 @@ class DashManifest:
         self._plan = PeriodPlan()
         self._tracks: dict[bytes, Track | None] = {}
         """By the bytes of their inits."""
+        self._told: dict[tuple[str, str], tuple[int, Fraction | None]] = {}
+        """Bit rate and frame rate by Period and rendition: those of what is over do not change."""
         self._key: Key | None = None
         self._rendered: RenderedPlaylist | None = None
         self.renders = 0
@@ -74,7 +76,7 @@ class DashManifest:
             name: each for name, each in outputs.items() if each.rendition.kind in (Kind.VIDEO, Kind.AUDIO)
         }
         key = (tuple(captions), *(_seen(each) for each in media.values()))
-        if key != self._key:
+        if key != self._key or self._plan.is_waiting:
             self._key = key
             text = self._text(media, frame_rates, now_s, captions)
             self._rendered = None if text is None else RenderedPlaylist(text)
@@ -90,6 +92,8 @@ class DashManifest:
         listed = frozenset(name for name, output in outputs.items() if output.listed)
         self._plan.update({name: output.window for name, output in outputs.items()}, listed)
         ended = bool(outputs) and all(output.window.ended for output in outputs.values())
+        ids = {period.id for period in self._plan.periods}
+        self._told = {key: told for key, told in self._told.items() if key[0] in ids}
         periods: list[dash.Period] = []
         previous: Period | None = None
         end_ms = 0
@@ -165,11 +169,16 @@ class DashManifest:
             is_open=segments[-1] is output.window.open_segment,
             nominal_s=self._segment_target_s,
         )
+        key = (period.id, name)
+        bandwidth_bps, frame_rate = self._told.get(key, (0, frame_rates.get(name)))
+        if not bandwidth_bps or period is self._plan.periods[-1]:
+            bandwidth_bps = _bandwidth_bps(output)
+        self._told[key] = bandwidth_bps, frame_rate
         end_ticks = entries[-1].time + entries[-1].duration * (entries[-1].repeat + 1)
         longest_s = max(entry.duration for entry in entries) / timescale
         representation = dash.Representation(
             id=name,
-            bandwidth_bps=_bandwidth_bps(output),
+            bandwidth_bps=bandwidth_bps,
             codecs=rfc6381(track),
             initialization=f"{name}/{member.init.name}",
             media=f"{name}/{member.prefix}$Number$.m4s",
@@ -182,7 +191,7 @@ class DashManifest:
             width=track.width,
             height=track.height,
             sample_aspect=track.sample_aspect,
-            frame_rate=track.frame_rate or frame_rates.get(name),
+            frame_rate=track.frame_rate or frame_rate,
             sample_rate=track.sample_rate,
             channels=track.channels,
         )

@@ -14,10 +14,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from transcoder.manifests.duration import US_PER_S
 from transcoder.manifests.segment import Init, Segment
 from transcoder.manifests.window import MediaWindow
 
 SUFFIX: Final = ".m4s"
+PATIENCE_S: Final = 1.0
+"""Media of a rendition that can be played, while it waits for the others to begin the same Period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,12 @@ class PeriodPlan:
         self.periods: deque[Period] = deque()
         self._next_msn: int | None = None
         self._looked_at: dict[str, int] = {}
+        self._number: int | None = None
+        """Discontinuity Sequence Number of the newest Period."""
         self._broken = False
         """The open Period no longer says what there is: the next column begins another one."""
+        self.is_waiting = False
+        """The next Period could be opened by now, and will be with the next parts."""
 
     def update(self, windows: Mapping[str, MediaWindow], listed: frozenset[str]) -> None:
         """Take in what the windows have now. Costs what is new since the last call."""
@@ -58,6 +65,7 @@ class PeriodPlan:
         oldest_msn = min(window.first_msn for window in windows.values())
         if self._next_msn is None or self._next_msn < oldest_msn:
             self._next_msn = oldest_msn
+        self.is_waiting = False
         self._look_back(windows, listed)
         while self._plan(self._next_msn, windows, listed):
             self._next_msn += 1
@@ -113,10 +121,11 @@ class PeriodPlan:
             self._broken = True
         elif period is None or self._breaks(period, begun, usable.keys() & listed):
             late = any(windows[name].next_msn <= msn for name in listed if name in windows)
-            beyond = any(window.next_msn > msn + 1 for window in windows.values())
+            longest_us = max(segment.duration_us for segment in begun.values())
             ended = all(window.ended for window in windows.values())
-            if late and not beyond and not ended:
-                # A Representation cannot join later: whoever has not begun is waited for, for a segment.
+            if late and longest_us < PATIENCE_S * US_PER_S and not ended:
+                # A Representation cannot join a Period later: who is a little late is waited for.
+                self.is_waiting = True
                 return False
             self._open(msn, begun, {name: usable[name] for name in usable if name in listed}, windows)
         for name in begun:
@@ -147,8 +156,8 @@ class PeriodPlan:
         if previous is not None:
             start_ms = min(earliest_ms(begun[name]) for name in members)
             start_ms = max(start_ms, previous.start_ms + 1)
-        taken = {period.id for period in self.periods}
-        name = f"{number}" if f"{number}" not in taken else f"{number}-{msn}"
+        name = f"{number}" if number != self._number else f"{number}-{msn}"
+        self._number = number
         self.periods.append(Period(name, msn, start_ms, dict(members)))
         self._broken = False
 
