@@ -28,6 +28,9 @@ _CODECS = {
     "aac": Codec.AAC,
     "mp3": Codec.MP3,
     "opus": Codec.OPUS,
+    "flac": Codec.FLAC,
+    "ac3": Codec.AC3,
+    "eac3": Codec.EAC3,
 }
 
 
@@ -118,7 +121,7 @@ def plain_track(number: int, codec: Codec, config: bytes, stream: object, timesc
         track_id=number,
         codec=codec,
         timescale=timescale,
-        config=b"" if codec is Codec.MP3 else config,
+        config=b"" if codec in (Codec.MP3, Codec.AC3, Codec.EAC3) else config,
         sample_rate=context.sample_rate,
         channels=context.channels,
     )
@@ -146,15 +149,17 @@ def decode_video(track: Track, units: Iterable[AccessUnit]) -> list[av.VideoFram
 def decode_audio(track: Track, units: Iterable[AccessUnit]) -> tuple[array, int]:
     """All channels of a track laid over each other, and the pts of the first sample."""
     context = av.CodecContext.create({Codec.MP3: "mp3float"}.get(track.codec, track.codec.value), "r")
-    if track.codec is Codec.AAC:
+    if track.codec in (Codec.AAC, Codec.FLAC):
         context.extradata = track.config
+    to_float = av.AudioResampler("fltp")
     samples, first_pts = array("f"), None
     for unit in units:
         packet = av.Packet(unit.payload)
         packet.pts, packet.dts, packet.time_base = unit.pts, unit.dts, Fraction(1, unit.timescale)
         for frame in context.decode(packet):
             first_pts = frame.pts if first_pts is None else first_pts
-            planes = [array("f", bytes(plane)[: 4 * frame.samples]) for plane in frame.planes]
+            (floats,) = to_float.resample(frame)
+            planes = [array("f", bytes(plane)[: 4 * frame.samples]) for plane in floats.planes]
             samples.extend(max(values, key=abs) for values in zip(*planes, strict=True))
     return samples, first_pts or 0
 

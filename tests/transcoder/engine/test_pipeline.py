@@ -9,6 +9,7 @@ import pytest
 
 from tests.transcoder.engine.clips import Clip, Outcome, decode_video, ffmpeg, gaps, transcode
 from transcoder.codecs import avc, nal
+from transcoder.hdr import Hdr
 from transcoder.ladder import Ladder, plan
 
 pytestmark = pytest.mark.tools("ffmpeg")
@@ -230,3 +231,48 @@ def test_variable_frame_rate_keeps_its_times() -> None:
     outcome = run(clip)
     assert [unit.pts for unit in outcome.units["240p"]] == clip.presented
     assert gaps(outcome.units["240p"]) == {3_000, 6_000}
+
+
+def test_hdr_is_encoded_with_honest_tags() -> None:
+    """No tone mapping: what is sent says what it is, and a player that knows PQ shows it right."""
+    clip = ffmpeg(
+        *picture(seconds=0.3),
+        *("-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-x265-params"),
+        "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc",
+    )["video"]
+    outcome = run(clip)
+    for name in RUNGS:
+        colour = avc.AvcConfig.parse(outcome.tracks[name][0].config).first_sps().vui.colour
+        assert (colour.primaries, colour.transfer, colour.matrix) == (9, 16, 9)
+
+
+def test_what_the_publisher_says_of_colours_counts_above_the_bitstream() -> None:
+    clip = ffmpeg(*picture(seconds=0.3), *X264)["video"]
+    told = replace(clip.track, hdr=Hdr(primaries=9, transfer=18, matrix=9))
+    outcome = run(Clip(told, clip.units))
+    colour = avc.AvcConfig.parse(outcome.tracks["240p"][0].config).first_sps().vui.colour
+    assert (colour.primaries, colour.transfer, colour.matrix) == (9, 18, 9)
+
+
+def test_every_sound_track_is_encoded_by_itself() -> None:
+    sources = {
+        2: ffmpeg(*LAVFI, "sine=f=440:d=1", "-c:a", "libmp3lame", container="nut")["audio"],
+        4: ffmpeg(*LAVFI, "sine=f=880:d=1", "-c:a", "flac", container="nut")["audio"],
+        6: ffmpeg(*LAVFI, "sine=f=220:d=1", "-c:a", "aac")["audio"],
+    }
+    clips = [
+        Clip(
+            replace(clip.track, track_id=number, language="en"),
+            tuple(replace(unit, track_id=number) for unit in clip.units),
+        )
+        for number, clip in sources.items()
+    ]
+    ladder = plan({clip.track.track_id: clip.track for clip in clips})
+    outcome = transcode(ladder, clips)
+    assert outcome.failures == []
+    assert set(outcome.units) == {"audio", "audio-4"}
+    for name, track_id in (("audio", 2), ("audio-4", 4)):
+        (track,) = outcome.tracks[name]
+        assert (track.track_id, track.language) == (track_id, "en")
+        assert {unit.track_id for unit in outcome.units[name]} == {track_id}
+        assert outcome.units[name][-1].pts_s == pytest.approx(1.97, abs=0.06)

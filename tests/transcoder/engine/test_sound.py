@@ -57,6 +57,11 @@ def heard(outcome: Outcome) -> list[float]:
 CODECS = {
     "mp3": lambda: beeps("-c:a", "libmp3lame"),
     "opus": lambda: beeps("-c:a", "libopus"),
+    "flac": lambda: beeps("-c:a", "flac", "-sample_fmt", "s16"),
+    "flac 24 bit 96 kHz": lambda: beeps("-c:a", "flac", "-sample_fmt", "s32", rate=96_000),
+    "flac in milliseconds": lambda: beeps("-c:a", "flac", rate=44_100, container="matroska"),
+    "ac-3 5.1": lambda: beeps("-c:a", "ac3", layout="5.1"),
+    "e-ac-3": lambda: beeps("-c:a", "eac3"),
     "5.1": lambda: beeps("-c:a", "aac", layout="5.1"),
     "8 kHz mono": lambda: beeps("-c:a", "aac", rate=8_000, layout="mono"),
     "44.1 kHz mp3 in milliseconds": lambda: beeps("-c:a", "libmp3lame", rate=44_100, container="flv"),
