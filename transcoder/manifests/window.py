@@ -15,7 +15,7 @@ from transcoder.manifests.checkpoint import WindowCheckpoint, WindowStatistics
 from transcoder.manifests.config import WindowConfig
 from transcoder.manifests.duration import US_PER_S, microseconds
 from transcoder.manifests.listing import Listing
-from transcoder.manifests.part_times import PartTimes
+from transcoder.manifests.part_times import PartTimes, program_time_ms
 from transcoder.manifests.segment import Init, Media, Part, Pending, Position, Segment, Stored
 
 __all__ = [
@@ -475,7 +475,7 @@ class MediaWindow:
             init=self._init,
             map_changed=previous is None or previous.init is not self._init,
             discontinuity=self._discontinuity_pending,
-            program_time_ms=self._times.of_segment(
+            program_time_ms=program_time_ms(
                 previous, program_time_s, discontinuity=self._discontinuity_pending
             ),
         )

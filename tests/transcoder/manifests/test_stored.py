@@ -119,7 +119,7 @@ def test_segments_since_a_number() -> None:
     assert [segment.msn for segment in live.window.since(5)] == []
     assert [segment.msn for segment in live.window.since(99)] == []
     live.segments(40)
-    assert [segment.msn for segment in live.window.since(0)][0] == live.window.first_msn
+    assert next(segment.msn for segment in live.window.since(0)) == live.window.first_msn
 
 
 # What the store has
