@@ -22,6 +22,8 @@ from typing import Final
 from mediaserver.settings import Config
 from mediaserver.state.records import RecordsError
 from mediaserver.state.sqlite import FILE_NAME, open_sqlite_records
+from transcoder.encoder_probe import EncoderProbe
+from transcoder.encoders import AUTO, choose
 
 LITTLE_SPACE_BYTES: Final = 1 << 30
 NO_SPACE_BYTES: Final = 64 << 20
@@ -31,7 +33,10 @@ EARLIEST_UNIX_S: Final = 1_750_000_000
 """June 2025: a clock before this was never set, and no token or playlist would have a sane time."""
 PAGES: Final = Path(__file__).parent / "web" / "pages" / "dist"
 
-_DECODERS: Final = ("h264", "hevc", "libdav1d", "vp9", "aac", "mp3float", "opus")
+_DECODERS: Final = (
+    *("h264", "hevc", "libdav1d", "vp9"),
+    *("aac", "mp3float", "opus", "flac", "ac3", "eac3"),
+)
 _ENCODERS: Final = ("libx264", "aac", "libopus", "mjpeg")
 # In a child, so that this process never loads FFmpeg.
 _CODEC_PROBE: Final = """
@@ -72,6 +77,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield check_port("http", config.http.host, config.http.port)
     yield check_port("rtmp", config.rtmp.host, config.rtmp.port)
     yield check_codecs()
+    yield check_encoders(config.transcoder.encoder)
     yield check_pages(PAGES)
     yield check_clock(time.time())
     yield check_file_limit(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
@@ -174,6 +180,22 @@ def check_codecs() -> Finding:
             f"{about} lacks {', '.join(answer['missing'])}: install PyAV from its wheel",
         )
     return Finding(Grade.OK, "codecs", f"{about} has all that are used")
+
+
+def check_encoders(setting: str, probe: EncoderProbe | None = None) -> Finding:
+    """What makes the rungs' pictures, each hardware encoder really tried in a child process."""
+    tried = asyncio.run((probe or EncoderProbe()).tried())
+    used = choose(setting, tried)[0]
+    found = [f"{encoder} works" for encoder, reason in tried.items() if not reason]
+    missing = [f"{encoder}: {reason}" for encoder, reason in tried.items() if reason]
+    detail = f"pictures are made by {used} ({'; '.join([*found, 'software works', *missing])})"
+    if setting not in (AUTO, used):
+        return Finding(
+            Grade.WARN,
+            "encoders",
+            f"{detail}: mend the driver of {setting}, or set transcoder.encoder to auto",
+        )
+    return Finding(Grade.OK, "encoders", detail)
 
 
 def check_pages(folder: Path) -> Finding:

@@ -13,6 +13,8 @@ import pytest
 from mediaserver import doctor
 from mediaserver.cli import run
 from mediaserver.doctor import Grade
+from transcoder.encoder_probe import EncoderProbe
+from transcoder.encoders import Encoder
 
 
 def test_a_free_port_is_ok_and_a_busy_one_fails() -> None:
@@ -66,6 +68,34 @@ def test_records(tmp_path: Path) -> None:
     finding = doctor.check_records(tmp_path)
     assert finding.grade is Grade.FAIL
     assert "state.sqlite3" in finding.detail
+
+
+class Tried(EncoderProbe):
+    """A machine on which QSV works and NVENC does not."""
+
+    async def tried(self, setting: str = "auto") -> dict[Encoder, str]:
+        return {Encoder.NVENC: "no device", Encoder.QSV: "", Encoder.VAAPI: "no device"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "grade", "used"),
+    [
+        ("auto", Grade.OK, "made by qsv"),
+        ("software", Grade.OK, "made by software"),
+        ("nvenc", Grade.WARN, "made by software"),
+    ],
+)
+def test_encoders_are_listed(setting: str, grade: Grade, used: str) -> None:
+    finding = doctor.check_encoders(setting, Tried())
+    assert finding.grade is grade
+    assert used in finding.detail
+    assert "qsv works; software works; nvenc: no device" in finding.detail
+
+
+def test_the_encoders_of_this_machine_are_really_tried() -> None:
+    finding = doctor.check_encoders("auto")
+    assert finding.grade is Grade.OK
+    assert "nvenc" in finding.detail
 
 
 def test_codecs_are_there() -> None:
