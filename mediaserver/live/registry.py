@@ -19,8 +19,9 @@ from mediaserver.access.keys import hash_key
 from mediaserver.live.archive import Archive
 from mediaserver.live.records import StreamChanges, StreamRecord, StreamRecords
 from mediaserver.live.relays import RelayGrants, same_peer
+from mediaserver.live.standby import Slates, Still
 from mediaserver.live.states import StreamState
-from mediaserver.live.stream import LiveStream, Slates, Still
+from mediaserver.live.stream import LiveStream
 from mediaserver.live.transcoding import WorkerFactory
 from mediaserver.settings import LiveSettings, TranscoderSettings
 from mediaserver.state.records import RecordsError

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from ingest.publication import CuePoint, Publication
 from mediaserver.live.archive import Archive, LoadedRun
@@ -20,6 +18,7 @@ from mediaserver.live.output import PlaylistOutput, PlaylistRefused, RenditionOu
 from mediaserver.live.part_watch import PartWatch
 from mediaserver.live.records import StreamRecord
 from mediaserver.live.run import StreamRun, WindowPlan
+from mediaserver.live.standby import Slates, Standby, Still
 from mediaserver.live.states import StreamEvent, StreamState, advance
 from mediaserver.live.transcoding import WorkerFactory
 from mediaserver.live.viewers import Viewers
@@ -39,22 +38,6 @@ LATE_RENDITION_S = 3.0
 MASTER_PATIENCE_S = 5.0
 VIEWER_TIMEOUT_S = 15.0
 """A player asks for a playlist at least every target duration or two."""
-
-Still = Callable[[Track, AccessUnit], Awaitable[bytes]]
-
-
-class Slates(Protocol):
-    """Makes what stands in for a publisher who is away."""
-
-    async def make(
-        self,
-        poster: bytes | None,
-        notice: str,
-        renditions: Sequence[Rendition],
-        *,
-        picture_s: float,
-        loop_s: float,
-    ) -> Mapping[str, StandIn]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +79,12 @@ class LiveStream:
         self.viewers = Viewers(VIEWER_TIMEOUT_S)
         self.measures = StreamMeasures()
         self._watch = PartWatch(self.measures)
-        self.poster: bytes | None = None
-        self.poster_etag: str | None = None
         self._settings = settings
         self._make_worker = make_worker
-        self._make_still = make_still
-        self._slates = slates
+        self.standby = Standby(name, settings, make_still=make_still, slates=slates)
         self._transcoder_settings = transcoder or TranscoderSettings()
         self._archive = archive
         self._fetch = archive.media if archive is not None else None
-        self._stand_ins: dict[str, StandIn] = {}
         self._checkpoint = checkpoint
         self._broadcast: Broadcast | None = None
         self._run: StreamRun | None = None
@@ -172,6 +151,15 @@ class LiveStream:
     def renditions(self) -> list[RenditionOutput]:
         """Best first."""
         return list(self._run.outputs.values()) if self._run else []
+
+    @property
+    def poster(self) -> bytes | None:
+        """A picture of what was last on air (JPEG)."""
+        return self.standby.poster
+
+    @property
+    def poster_etag(self) -> str | None:
+        return self.standby.poster_etag
 
     @property
     def part_target_s(self) -> float:
@@ -319,28 +307,7 @@ class LiveStream:
 
     async def stand_ins(self, missing: Sequence[Rendition]) -> Mapping[str, StandIn]:
         """See :class:`mediaserver.live.broadcast.Stage`."""
-        unmade = [rendition for rendition in missing if rendition.name not in self._stand_ins]
-        self._stand_ins |= await self._make_stand_ins(unmade)
-        return {
-            rendition.name: self._stand_ins[rendition.name]
-            for rendition in missing
-            if rendition.name in self._stand_ins
-        }
-
-    async def _make_stand_ins(self, renditions: Sequence[Rendition]) -> Mapping[str, StandIn]:
-        if not renditions or self._run is None or self._slates is None or not self._settings.slate:
-            return {}
-        try:
-            return await self._slates.make(
-                self.poster,
-                self._settings.slate_text,
-                renditions,
-                picture_s=self._run.config.part_target_s,
-                loop_s=self._settings.segment_target_s,
-            )
-        except Exception as failure:
-            log.warning("stream %s: no slate: %s", self.name, failure)
-            return {}
+        return await self.standby.stand_ins(self._run, missing) if self._run else {}
 
     def open_windows(self, ladder: Ladder, profile: SourceProfile) -> WindowPlan:
         """See :class:`mediaserver.live.broadcast.Stage`."""
@@ -349,7 +316,7 @@ class LiveStream:
             self._enter(StreamEvent.RESUMED)
         now_s = time.monotonic()
         if self._run is None:
-            self._stand_ins = {}
+            self.standby.forget_loops()
             self._run = StreamRun.begin(
                 self._settings,
                 ladder,
@@ -400,25 +367,8 @@ class LiveStream:
                 output.notify()
 
     def _begin_interlude(self) -> None:
-        run = self._run
-        if run is None:
-            return
-        packager = run.stand_in_packager(time.monotonic())
-        renditions = [output.rendition for output in run.outputs.values()]
-
-        def changed() -> None:
-            run.note_tracks(packager.renditions)
-            self._notify()
-
-        self._interlude = Interlude(
-            packager,
-            run.timeline,
-            part_s=run.config.part_target_s,
-            # Of the last poster; those at hand are of the publication's first.
-            stand_ins=lambda: self._make_stand_ins(renditions),
-            at_hand=dict(self._stand_ins),
-            changed=changed,
-        )
+        if self._run is not None:
+            self._interlude = self.standby.interlude(self._run, time.monotonic(), self._notify)
 
     def _stop_interlude(self) -> None:
         if self._interlude is not None:
@@ -458,14 +408,9 @@ class LiveStream:
             self._enter(StreamEvent.PLAYABLE)
 
     async def _take_still(self, track: Track, unit: AccessUnit) -> None:
-        try:
-            self.poster = await self._make_still(track, unit)
-        except Exception as failure:
-            log.warning("stream %s: no poster: %s", self.name, failure)
-            return
-        self.poster_etag = f'"{hashlib.sha256(self.poster).hexdigest()[:24]}"'
+        await self.standby.take_still(track, unit)
         if self._run is not None:
-            await self.stand_ins([output.rendition for output in self.renditions])
+            await self.standby.stand_ins(self._run, [output.rendition for output in self.renditions])
 
     async def _run_aftermath(self) -> None:
         """Nobody publishes: the windows go on for the grace time, then the playlists end and go."""
@@ -480,7 +425,7 @@ class LiveStream:
             self._enter(StreamEvent.GRACE_OVER)
             await asyncio.sleep(run.linger_s)
         self._forget_run()
-        self.poster = self.poster_etag = None
+        self.standby.forget_poster()
 
     def _forget_run(self) -> None:
         """What follows starts a new run under new names; its numbers go on."""

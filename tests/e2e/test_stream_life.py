@@ -97,7 +97,21 @@ async def test_a_return_with_sound_alone_keeps_a_picture(
     until_state(server, "sound-only", "interrupted")
     refusals = Refusals(page)
     run_publisher(
-        [*"ffmpeg -loglevel error -re -f lavfi -i sine=500:sample_rate=44100 -c:a aac -f flv".split(), url]
+        [
+            "ffmpeg",
+            "-loglevel",
+            "error",
+            "-re",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=500",
+            "-c:a",
+            "aac",
+            "-f",
+            "flv",
+            url,
+        ]
     )
     answer = until_state(server, "sound-only")
     assert answer["publisher"]["width"] is None or answer["publisher"]["width"] == 0
