@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from mediaserver.access.secret_file import read_or_create
+from mediaserver.allowed import allowed, instead_of
 from mediaserver.state.records import Records
 
 FILE_NAME: Final = "token-secret"
@@ -34,9 +35,22 @@ REVOKED_KIND: Final = "revoked-token"
 
 Action = Literal["view", "publish", "join", "moderate", "teach", "upload", "manage"]
 Resource = Annotated[
-    str, Meta(pattern=r"^(stream|asset|room|class|audio):([A-Za-z0-9_-]{1,64}|[A-Za-z0-9_-]{0,63}\*)\Z")
+    str,
+    Meta(
+        pattern=r"^(stream|asset|room|class|audio):([A-Za-z0-9_-]{1,64}|[A-Za-z0-9_-]{0,63}\*)\Z",
+        description="must be stream:NAME, asset:NAME, room:NAME, class:NAME or audio:NAME, "
+        "where a * at the end of NAME stands for every rest",
+    ),
 ]
-Subject = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
+Subject = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[^\x00-\x1f\x7f]*\Z",
+        description="must be 1 to 128 characters on one line",
+    ),
+]
 
 
 class BadToken(Exception):
@@ -114,10 +128,11 @@ class TokenSigner:
             "aud": AUDIENCE,
         }
         for name, kind in (("subject", Subject), ("action", Action), ("resource", Resource)):
+            value = payload["sub" if name == "subject" else name]
             try:
-                msgspec.convert(payload["sub" if name == "subject" else name], kind)
+                msgspec.convert(value, kind)
             except msgspec.ValidationError as error:
-                raise UnfitClaims(name, str(error)) from None
+                raise UnfitClaims(name, instead_of(allowed(kind) or str(error), value)) from None
         return IssuedToken(jwt.encode(payload, self._secret, algorithm=ALGORITHM), token_id, expires_at)
 
     def verify(self, token: str) -> Claims:

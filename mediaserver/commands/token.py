@@ -5,18 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from datetime import UTC, datetime
+from typing import get_args
 
 from mediaserver.access.secret_file import SecretFileError
-from mediaserver.access.tokens import FILE_NAME, TokenSigner, UnfitClaims, load_token_secret
+from mediaserver.access.tokens import FILE_NAME, Action, TokenSigner, UnfitClaims, load_token_secret
 from mediaserver.cli import EXIT_MISUSED, EXIT_OK, add_settings_arguments, complain, load_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings_arguments(parser)
     parser.add_argument("--subject", required=True, help="who will hold it")
-    parser.add_argument(
-        "--action", required=True, help="view, publish, join, moderate, teach, upload or manage"
-    )
+    parser.add_argument("--action", required=True, help=f"what it allows: {', '.join(get_args(Action))}")
     parser.add_argument("--resource", required=True, help="such as stream:NAME; stream:* for every stream")
     parser.add_argument("--ttl-s", type=int, default=3600, metavar="S", help="how long it is good (3600)")
 

@@ -20,9 +20,26 @@ CHECKPOINT_KIND = "stream-checkpoint"
 
 Visibility = Literal["public", "private"]
 Rung = Literal["1080p", "720p", "480p", "360p"]
-LadderSetting = Literal["auto", "passthrough"] | Annotated[tuple[Rung, ...], Meta(min_length=1, max_length=4)]
-Title = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*\Z")]
-Seconds = Annotated[float, Meta(ge=0, le=7 * 86_400)]
+LadderSetting = (
+    Literal["auto", "passthrough"]
+    | Annotated[
+        tuple[Rung, ...],
+        Meta(
+            min_length=1,
+            max_length=4,
+            description='must be "auto", "passthrough", null or a list of 1080p, 720p, 480p, 360p',
+        ),
+    ]
+)
+Title = Annotated[
+    str,
+    Meta(
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]*\Z",
+        description="must be text on one line, of at most 200 characters",
+    ),
+]
+Seconds = Annotated[float, Meta(ge=0, le=7 * 86_400, description="must be seconds from 0 to 604800")]
 
 
 class StreamChanges(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import msgspec
 from aiohttp import web
 
+from mediaserver.allowed import allowed_in
 from mediaserver.web.problems import Problem
 
 T = TypeVar("T")
@@ -51,20 +52,30 @@ async def read_json(request: web.Request, body_type: type[T], *, deadline_s: flo
     try:
         return msgspec.json.decode(raw or b"{}", type=body_type)
     except msgspec.ValidationError as error:
-        raise invalid(error) from None
+        raise invalid(error, body_type) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Problem(400, "malformed_json", "The body is not JSON.") from None
 
 
-def invalid(error: msgspec.ValidationError) -> Problem:
-    """422 for a body of the wrong shape, with the member that was wrong."""
+def invalid(error: msgspec.ValidationError, body_type: type | None = None) -> Problem:
+    """422 for a body of the wrong shape, with the member that was wrong and what it may be."""
     text = str(error)
     at = _AT_PATH.search(text)
     path = at["path"] if at else ""
     sentence = text[: at.start()] if at else text
     member = _UNKNOWN_FIELD.search(text) or _MISSING_FIELD.search(text)
     parts = [part for part in (path, member["name"] if member else "") if part]
+    if member is None and body_type is not None and issubclass(body_type, msgspec.Struct):
+        named = re.split(r"[.\[]", path, maxsplit=1)[0]
+        if (rule := allowed_in(body_type, named)) is not None:
+            sentence = f"{named} {rule}"
+    if (unknown := _UNKNOWN_FIELD.search(text)) and body_type is not None:
+        sentence = f"There is no {unknown['name'][:40]}; there are {', '.join(_member_names(body_type))}"
     return Problem(422, "invalid_field", f"{sentence}.", field=".".join(parts) or None)
+
+
+def _member_names(body_type: type) -> tuple[str, ...]:
+    return getattr(body_type, "__struct_encode_fields__", ())
 
 
 def paginate(

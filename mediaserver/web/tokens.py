@@ -25,7 +25,9 @@ class TokenRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Who will hold it."""
     action: Action
     resource: Resource
-    ttl_s: Annotated[int, Meta(ge=1, le=TTL_LIMIT_S)] = 3_600
+    ttl_s: Annotated[
+        int, Meta(ge=1, le=TTL_LIMIT_S, description=f"must be whole seconds from 1 to {TTL_LIMIT_S}")
+    ] = 3_600
 
 
 class IssuedToken(Struct, frozen=True, kw_only=True):
