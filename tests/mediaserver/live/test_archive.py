@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -288,3 +289,43 @@ async def test_closing_does_not_wait_for_a_store_that_fails(objects: FlakyObject
     Show(archive, clock).segments(2)
     await archive.close()
     assert objects.puts == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", str(folder)]
+    if subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("no right to mount a tmpfs here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+async def test_a_disk_that_fills_up_and_gets_room_again(small_disk: Path, clock: Clock) -> None:
+    async with open_objects(StorageSettings(), small_disk) as disk:
+        objects = FlakyObjects(disk)
+        archive = make_archive(objects, clock)
+        show = Show(archive, clock)
+        show.segments(3)
+        await archive.wait_idle()
+        filler = small_disk / "filler"
+        with pytest.raises(OSError, match="No space"):
+            filler.write_bytes(bytes(2 << 20))
+        for _ in range(25):
+            show.segment()
+            await asyncio.sleep(0)
+        await objects.until(lambda: archive.statistics().failures >= 5)
+        assert "No space" in await archive.check()
+        for rendition, window in show.windows.items():
+            for segment in window.segments:
+                assert await show.fetched(rendition, segment.name) == show.sent[rendition, segment.name]
+        filler.unlink()
+        await archive.wait_idle()
+        assert archive.statistics().waiting_segments == 0
+        clock.advance(2)
+        assert await archive.check() == "ok"
+        await archive.close()
+        loaded = await make_archive(objects, clock).load("show")
+        assert loaded is not None
+        assert len(loaded.run.windows["source"].segments) == len(list(show.windows["source"].segments))
