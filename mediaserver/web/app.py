@@ -24,9 +24,10 @@ from mediaserver.web.cors import MediaOrigins
 from mediaserver.web.health import Check, Exposition, Health
 from mediaserver.web.hooks import HookStatistics, RelayHook
 from mediaserver.web.media import LiveDelivery
+from mediaserver.web.nothing_page import nothing_page, wants_page
 from mediaserver.web.openapi import OpenApi, document
 from mediaserver.web.pages import DIST, Pages
-from mediaserver.web.problems import SERVER, Handler, Problem, internal_error
+from mediaserver.web.problems import SERVER, Handler, Problem, problem_of
 from mediaserver.web.rate_limit import AddressLimit
 from mediaserver.web.raw import Traffic
 from mediaserver.web.routes import Route
@@ -204,8 +205,7 @@ class _Door:
                 # The client went away while it was being answered; aiohttp knows what to do.
                 raise
             except Exception as error:
-                problem = error if isinstance(error, Problem) else internal_error(request, error)
-                response = problem.response()
+                response = problem_of(request, error).response()
                 if media:
                     self._origins.decorate(request, response)
             counts[response.status] += 1
@@ -232,4 +232,6 @@ class _Door:
         allowed.discard("*")
         if allowed:
             raise Problem(405, "method_not_allowed", f"{request.method} is not for this path.", allow=allowed)
+        if wants_page(request):
+            return nothing_page()
         raise Problem(404, "not_found", "There is nothing here.")

@@ -14,8 +14,12 @@ from http import HTTPStatus
 import msgspec
 from aiohttp import web
 
+from mediaserver.state.records import RecordsError
+from mediaserver.storage.contract import StoreError
+
 log = logging.getLogger(__name__)
 
+RETRY_AFTER_S = 2
 SERVER = "mediaserver"
 """What we say we are: no versions, neither ours nor of what we stand on."""
 
@@ -110,6 +114,21 @@ def forbidden() -> Problem:
 def not_found() -> Problem:
     """There is nothing of that name."""
     return Problem(404, "not_found", "There is nothing here.")
+
+
+def problem_of(request: web.BaseRequest, error: Exception) -> Problem:
+    """What is answered for anything that a handler raised."""
+    match error:
+        case Problem():
+            return error
+        case RecordsError() | StoreError():
+            # It has a name, so the log needs no traceback; and the client may try again.
+            log.error("%s %s: the store does not answer: %s", request.method, redacted_path(request), error)
+            return Problem(
+                503, "store_unavailable", "The store does not answer. Try again.", retry_after_s=RETRY_AFTER_S
+            )
+        case _:
+            return internal_error(request, error)
 
 
 def internal_error(request: web.BaseRequest, error: BaseException | None) -> Problem:

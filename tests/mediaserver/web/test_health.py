@@ -7,6 +7,8 @@ import logging
 
 import pytest
 
+from mediaserver.state.records import RecordsError
+from mediaserver.storage.contract import StoreError
 from tests.mediaserver.web.conftest import Door
 
 
@@ -110,6 +112,49 @@ async def test_our_fault_is_500_without_an_inner_word(door: Door, caplog: pytest
     request_id = text.partition("the log names it ")[2][:12]
     assert request_id in caplog.text
     assert "secret-session" not in caplog.text
+
+
+@pytest.mark.parametrize("fault", [RecordsError("the disk is gone"), StoreError("the disk is gone")])
+async def test_a_store_that_does_not_answer_is_503_and_no_traceback(
+    door: Door, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    async def broken(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(door.registry, "create_or_update", broken)
+    async with door.client.put("/api/v1/streams/show", headers=door.operator) as answer:
+        problem = await answer.json()
+        assert (answer.status, problem["code"]) == (503, "store_unavailable")
+        assert int(answer.headers["Retry-After"]) >= 1
+    assert "disk" not in problem["detail"]
+    assert "the disk is gone" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+async def test_an_address_that_leads_nowhere_is_a_page_for_people(door: Door) -> None:
+    async with door.client.get("/wach/show", headers=BROWSER) as answer:
+        assert (answer.status, answer.content_type) == (404, "text/html")
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert 'href="/"' in await answer.text()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accept"),
+    [
+        ("GET", "/wach/show", "*/*"),
+        ("GET", "/wach/show", "application/json, text/html"),
+        ("GET", "/api/v1/nothing", BROWSER["Accept"]),
+        ("GET", "/live/nothing", BROWSER["Accept"]),
+        ("GET", "/t/TOKEN/live/nothing", BROWSER["Accept"]),
+        ("POST", "/wach/show", BROWSER["Accept"]),
+    ],
+)
+async def test_and_a_problem_for_programs(door: Door, method: str, path: str, accept: str) -> None:
+    async with door.client.request(method, path, headers={"Accept": accept}) as answer:
+        assert (answer.status, answer.content_type) == (404, "application/problem+json")
 
 
 async def test_a_token_in_the_path_is_not_logged(door: Door, caplog: pytest.LogCaptureFixture) -> None:
