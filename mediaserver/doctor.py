@@ -19,6 +19,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
+from mediaserver.listeners import listener_on
 from mediaserver.settings import Config
 from mediaserver.state.records import RecordsError
 from mediaserver.state.sqlite import FILE_NAME, open_sqlite_records
@@ -74,8 +75,11 @@ def examine(config: Config) -> Iterator[Finding]:
     yield check_python()
     yield from check_data_folder(config.data_path)
     yield check_records(config.data_path)
-    yield check_port("http", config.http.host, config.http.port)
-    yield check_port("rtmp", config.rtmp.host, config.rtmp.port)
+    records = config.data_path / FILE_NAME
+    yield check_port("http", config.http.host, config.http.port, records)
+    yield check_port("rtmp", config.rtmp.host, config.rtmp.port, records)
+    if isinstance(config.rtmps.port, int):
+        yield check_port("rtmps", config.rtmp.host, config.rtmps.port, records)
     yield check_codecs()
     yield check_encoders(config.transcoder.encoder)
     yield check_pages(PAGES)
@@ -139,8 +143,8 @@ async def _try_records(file: Path) -> None:
         await records.delete("doctor", "probe")
 
 
-def check_port(name: str, host: str, port: int) -> Finding:
-    """Whether the port can be listened on."""
+def check_port(name: str, host: str, port: int, records: Path | None = None) -> Finding:
+    """Whether the port can be listened on, or is by the server whose ``records`` file this is."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -150,8 +154,12 @@ def check_port(name: str, host: str, port: int) -> Finding:
             probe.bind(address)
             probe.listen(1)
     except OSError as error:
+        user = listener_on(port) if error.errno == errno.EADDRINUSE else None
+        if user is not None and records is not None and user.has_open(records):
+            return Finding(Grade.OK, name, f"{host}:{port} is this server's own, which runs ({user.pid})")
+        named = f"{user.name}, process {user.pid}" if user else f"see ss -ltnp 'sport = :{port}'"
         advice = {
-            errno.EADDRINUSE: f"stop what uses it (ss -ltnp 'sport = :{port}'), or set {name}.port",
+            errno.EADDRINUSE: f"stop what uses it ({named}), or set {name}.port",
             errno.EACCES: f"ports below 1024 need a right of their own: set {name}.port above",
             errno.EADDRNOTAVAIL: f"this machine has no such address: set {name}.host",
         }.get(error.errno or 0, f"set {name}.host and {name}.port")

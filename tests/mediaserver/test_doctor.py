@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import socket
 from collections import namedtuple
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from mediaserver import doctor
 from mediaserver.cli import run
 from mediaserver.doctor import Grade
+from mediaserver.server_process import ServerProcess
+from mediaserver.state.sqlite import FILE_NAME
 from transcoder.encoder_probe import EncoderProbe
 from transcoder.encoders import Encoder
 
@@ -26,7 +30,21 @@ def test_a_free_port_is_ok_and_a_busy_one_fails() -> None:
         assert finding.grade is Grade.FAIL
         assert str(port) in finding.detail
         assert "http.port" in finding.detail
+        assert f"process {os.getpid()}" in finding.detail
     assert doctor.check_port("http", "127.0.0.1", 0).grade is Grade.OK
+
+
+def test_the_ports_of_this_data_folders_own_server_are_no_fault(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data", log=tmp_path / "log") as server:
+        port = urlsplit(server.http_url).port
+        assert port is not None
+        own = doctor.check_port("http", "127.0.0.1", port, tmp_path / "data" / FILE_NAME)
+        assert own.grade is Grade.OK
+        assert str(server.pid) in own.detail
+        # Another data folder's server is in the way like any other program.
+        (tmp_path / FILE_NAME).touch()
+        other = doctor.check_port("http", "127.0.0.1", port, tmp_path / FILE_NAME)
+        assert other.grade is Grade.FAIL
 
 
 def test_an_address_of_another_machine_fails() -> None:
