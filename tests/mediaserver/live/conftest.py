@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from ingest.publication import Publication, PublishRequest
+from mediaserver.live.standby import Slates
 from mediaserver.live.stream import LiveStream
 from mediaserver.settings import LiveSettings
 from transcoder.codecs import track_from_config
@@ -34,7 +35,7 @@ class Broadcaster:
 
     async def on_air(self) -> None:
         """Until the stream listens to this publication."""
-        while self.stream.broadcast is None or self.stream.broadcast.publication is not self.publication:
+        while (on_air := self.stream.broadcast) is None or on_air.publication is not self.publication:  # noqa: ASYNC110
             await asyncio.sleep(0)
 
     def announce(self, video: Track = VIDEO) -> None:
@@ -72,12 +73,13 @@ async def make_stream() -> AsyncIterator[Callable[..., LiveStream]]:
     def no_worker(*_: object, **__: object) -> None:
         raise AssertionError("a passed-through stream has no worker")
 
-    def make(**settings: object) -> LiveStream:
+    def make(*, slates: Slates | None = None, **settings: object) -> LiveStream:
         stream = LiveStream(
             "show",
             LiveSettings(ladder="passthrough", **settings),
             make_worker=no_worker,
             make_still=no_still,
+            slates=slates,
         )
         streams.append(stream)
         return stream

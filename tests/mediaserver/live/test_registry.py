@@ -78,6 +78,39 @@ async def test_the_key_of_the_making_call_opens_the_stream(registry: StreamRegis
     assert registry.get("show").publication is publication
 
 
+async def test_where_a_stream_allows_it_another_publisher_takes_over(registry: StreamRegistry) -> None:
+    key = await create(registry)
+    await registry.create_or_update("show", StreamChanges(takeover=True))
+    first = await registry.publish(request("show", key))
+    reasons: list[str] = []
+    first.on_kick = reasons.append
+    second = await registry.publish(request("show", key))
+    assert registry.get("show").publication is second
+    assert first.ended
+    assert reasons == ["another publisher has taken over"]
+    assert await refusal(registry, "show", "wrong") is Refusal.WRONG_KEY
+    assert not second.ended
+
+
+async def test_a_drain_waits_for_publishers_that_can_go_elsewhere_and_for_nobody_else(
+    registry: StreamRegistry,
+) -> None:
+    key = await create(registry)
+    going = await registry.publish(request("show", key))
+    going.on_drain = lambda: True
+    staying = await registry.publish(request("other", await create(registry, "other")))
+    staying.on_drain = lambda: False
+    draining = asyncio.create_task(registry.drain(20.0))
+    await asyncio.sleep(0)
+    await registry.get("show").wait_state(StreamState.STARTING)
+    assert await refusal(registry, "new", "key") is Refusal.DRAINING
+    assert not draining.done()
+    going.close("moved")
+    async with asyncio.timeout(5):
+        await draining
+    assert not staying.ended
+
+
 async def test_a_change_makes_no_new_key(registry: StreamRegistry) -> None:
     await create(registry)
     record, key, created = await registry.create_or_update("show", StreamChanges(title="Evening"))
