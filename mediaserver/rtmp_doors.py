@@ -8,6 +8,7 @@ from ingest.rtmp.chunk import ChunkLimits
 from ingest.rtmp.server import RtmpLimits, RtmpServer
 from ingest.rtmp.session import SessionConfig
 from ingest.rtmp.tls import server_context
+from mediaserver.access.networks import Networks
 from mediaserver.settings import RtmpSettings, RtmpsSettings
 
 UNFINISHED_MESSAGES = 2
@@ -16,7 +17,13 @@ UNFINISHED_MESSAGES = 2
 
 def make_rtmp_server(authorizer: Authorizer, settings: RtmpSettings) -> RtmpServer:
     """The server, not listening yet."""
-    return RtmpServer(authorizer, host=settings.host, port=settings.port, limits=_limits(settings))
+    return RtmpServer(
+        authorizer,
+        host=settings.host,
+        port=settings.port,
+        limits=_limits(settings),
+        relays=Networks(settings.relay_addresses),
+    )
 
 
 class RtmpsDoor:

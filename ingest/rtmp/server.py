@@ -12,7 +12,7 @@ import socket
 import ssl
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from ingest.publication import Authorizer
@@ -50,8 +50,11 @@ class RtmpServer:
         host: str = "0.0.0.0",  # noqa: S104 (a media server listens to the world)
         port: int = 1935,
         limits: RtmpLimits | None = None,
+        relays: Container[str] = (),
     ) -> None:
+        """``relays`` are addresses behind which many publishers stand: no limit is held against one of them."""
         self.authorizer = authorizer
+        self._relays = relays
         self.limits = limits or RtmpLimits()
         self._host = host
         self._port = port
@@ -171,7 +174,8 @@ class RtmpServer:
     def _let_in(self, address: str, protocol: str) -> bool:
         """Count a connection in; False, with a line in the log, where there is no room for it."""
         full = self._inside >= self.limits.connections
-        if full or self._per_address[address] >= self.limits.connections_per_address:
+        crowded = self._per_address[address] >= self.limits.connections_per_address
+        if full or (crowded and address not in self._relays):
             self._turned_away += 1
             self._limited[Limit.CONNECTIONS if full else Limit.CONNECTIONS_PER_ADDRESS] += 1
             which = "connections" if full else "connections from this address"

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Container
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -64,9 +64,11 @@ class Application:
 
 
 @asynccontextmanager
-async def serving(limits: RtmpLimits | None = None) -> AsyncIterator[tuple[RtmpServer, Application, int]]:
+async def serving(
+    limits: RtmpLimits | None = None, *, relays: Container[str] = ()
+) -> AsyncIterator[tuple[RtmpServer, Application, int]]:
     application = Application()
-    server = RtmpServer(application, host="127.0.0.1", port=0, limits=limits)
+    server = RtmpServer(application, host="127.0.0.1", port=0, limits=limits, relays=relays)
     port = await server.start()
     try:
         async with asyncio.timeout(60):
@@ -447,6 +449,15 @@ async def test_too_many_connections_are_turned_away_and_the_others_stay() -> Non
         await wait_until(lambda: not server.statistics().connections)
         publisher = await Publisher.ready(port)
         await publisher.close()
+
+
+async def test_a_relays_publishers_are_not_counted_as_one_address() -> None:
+    limits = replace(RtmpLimits(), connections_per_address=1)
+    async with serving(limits, relays={"127.0.0.1"}) as (server, _, port):
+        publishers = [await Publisher.ready(port, f"s{n}?key=right") for n in range(3)]
+        assert server.statistics().turned_away == 0
+        for publisher in publishers:
+            await publisher.close()
 
 
 async def test_who_does_not_read_our_answers_is_closed() -> None:
