@@ -52,7 +52,7 @@ class RtmpServer:
         limits: RtmpLimits | None = None,
         relays: Container[str] = (),
     ) -> None:
-        """``relays`` are addresses behind which many publishers stand: no limit is held against one of them."""
+        """``relays`` are addresses behind which many publishers stand: the limit of one is not for them."""
         self.authorizer = authorizer
         self._relays = relays
         self.limits = limits or RtmpLimits()

@@ -39,8 +39,8 @@ class Networks:
     def __bool__(self) -> bool:
         return bool(self._networks)
 
-    def __contains__(self, text: str) -> bool:
-        parsed = parse_address(text)
+    def __contains__(self, text: object) -> bool:
+        parsed = parse_address(text) if isinstance(text, str) else None
         return parsed is not None and any(
             parsed.version == network.version and parsed in network for network in self._networks
         )
