@@ -82,6 +82,10 @@ class _Source:
         """No unit has come since the last configuration."""
         self.second: _Second | None = None
 
+    @property
+    def codec(self) -> Codec | None:
+        return None if self.track is None else self.track.codec
+
 
 @dataclass(frozen=True, slots=True)
 class IntakeStatistics:
@@ -181,9 +185,7 @@ class Intake:
                 # VP9's record tells no size: its first key frame does, and then the track is announced.
                 return [update] if update is not None and update.track.width else []
             case flv.VideoMetadata():
-                is_told, hdr = colour_info.told(tag.values)
-                if is_told:
-                    source.hdr, source.told_anew = hdr, True
+                self._colour(source, tag)
             case flv.Unsupported(reason) if not tag.track:
                 raise ConfigRefused(reason)
             case flv.Unsupported(reason) | flv.Skipped(reason):
@@ -208,6 +210,19 @@ class Intake:
             case _:
                 pass
         return []
+
+    def _colour(self, source: _Source, tag: flv.VideoMetadata) -> None:
+        is_told, hdr = colour_info.told(tag.values)
+        if not is_told:
+            return
+        if source.track is not None and source.track.codec is not tag.codec:
+            # FFmpeg 8 leaves the track's number off; the codec tells whose it is, where only one has it.
+            same = [other for other in self._sources.values() if other.codec is tag.codec]
+            if len(same) != 1:
+                self._skip("colorInfo of another codec than its track's")
+                return
+            source = same[0]
+        source.hdr, source.told_anew = hdr, True
 
     def _source(self, kind: Kind, number: int) -> _Source | None:
         source = self._sources.get((kind, number))
@@ -305,6 +320,8 @@ class Intake:
 
     def _audio_frame(self, source: _Source, timestamp_ms: int, tag: flv.Frame, now_s: float) -> list[Item]:
         items: list[Item] = []
+        if not tag.payload:
+            return items  # FFmpeg's way to bring a new sequence header, and no sound in any format
         if tag.codec in _SELF_DESCRIBING:
             identity = _format_of_frame(tag.codec, tag.payload)
             update = self._config(source, flv.Config(tag.codec, tag.payload, tag.track), identity)

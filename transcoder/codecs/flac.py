@@ -16,7 +16,10 @@ _COMMON_BLOCK_SIZES: Final = {1: 192, **{code: 144 << code for code in range(2, 
 
 @dataclass(frozen=True, slots=True)
 class FlacConfig:
-    """What STREAMINFO says that a player needs. ``record`` is the block itself, without its header."""
+    """What STREAMINFO says that a player needs.
+
+    ``record`` is the block itself, without its header, as it can be known of a stream that goes on.
+    """
 
     record: bytes
     sample_rate: int
@@ -52,7 +55,16 @@ class FlacConfig:
         # 8.2: "A sample rate of 0 MAY be used [...] when [...] the stream is not audio".
         if not sample_rate or bits_per_sample < 4:
             raise CodecError("FLAC STREAMINFO without a sample rate or a bit depth")
-        return cls(record, sample_rate, channels, bits_per_sample)
+        return cls(_of_a_live_stream(record), sample_rate, channels, bits_per_sample)
+
+
+def _of_a_live_stream(record: bytes) -> bytes:
+    """The block without what only the end tells: encoders send it again then, and nothing has changed.
+
+    8.2: for frame sizes, the number of samples and the MD5 sum, "a value of 0 signifies that the value is
+    not known".
+    """
+    return record[:4] + bytes(6) + record[10:13] + bytes((record[13] & 0xF0,)) + bytes(20)
 
 
 def frame_samples(payload: bytes) -> int:

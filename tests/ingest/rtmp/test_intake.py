@@ -303,12 +303,26 @@ def test_in_the_middle_of_a_group_of_pictures_colour_waits_for_the_next() -> Non
     assert reset.track.hdr is None
 
 
+def test_colour_without_its_tracks_number_finds_the_track_by_its_codec() -> None:
+    """FFmpeg 8 says colorInfo of HEVC as track 1 as if it were of track 0, which is H.264."""
+    intake = Intake()
+    intake.video(0, flv.Config(Codec.H264, AVCC), 0.0)
+    intake.video(0, flv.Config(Codec.VP9, b"\x00\x1f\x80\x02\x02\x02\0\0", 1), 0.0)
+    told = flv.VideoMetadata(Codec.VP9, HDR10.values)
+    assert intake.video(0, told, 0.0) == []
+    assert len(intake.video(0, h264(IDR), 0.0)) == 1
+    [update] = intake.video(0, flv.Config(Codec.VP9, b"\x02\x1f\xa0\x02\x02\x02\0\0", 1), 0.0) or [None]
+    assert update is None  # VP9 is announced at its first key frame
+    intake.video(0, flv.VideoMetadata(Codec.AV1, HDR10.values), 0.0)
+    assert intake.take_remarks() == ["ignored: colorInfo of another codec than its track's"]
+
+
 def test_flac_and_ac3() -> None:
     intake = Intake()
     record = bytes.fromhex("1200120000000e00000e0bb802f000003600fb3d368483c413980935d8ac96b52473")
     [update] = intake.audio(0, flv.Config(Codec.FLAC, b"fLaC\x80\x00\x00\x22" + record), 0.0)
     assert isinstance(update, TrackUpdate)
-    assert (update.track.codec, update.track.config, update.track.sample_rate) == (Codec.FLAC, record, 48_000)
+    assert (update.track.codec, update.track.sample_rate, update.track.channels) == (Codec.FLAC, 48_000, 2)
     [unit] = intake.audio(0, flv.Frame(Codec.FLAC, bytes.fromhex("fff85a1800d600000000")), 0.0)
     assert isinstance(unit, AccessUnit)
     assert unit.duration == 4608

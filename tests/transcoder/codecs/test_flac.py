@@ -21,15 +21,25 @@ ENCODED = [
 def test_what_a_real_encoder_writes(record: str, frame: str, sample_rate: int, channels: int) -> None:
     info = flac.FlacConfig.parse(bytes.fromhex(record))
     assert (info.sample_rate, info.channels, info.bits_per_sample) == (sample_rate, channels, 16)
-    assert info.record == bytes.fromhex(record)
+    assert flac.FlacConfig.parse(info.record) == info
     assert flac.frame_samples(bytes.fromhex(frame)) == 4608
+
+
+LIVE = bytes.fromhex("120012000000000000000bb802f0" + "00" * 20)
+
+
+def test_what_only_the_end_of_a_stream_tells_is_left_out() -> None:
+    """FFmpeg's record at the beginning and at the end of one stream."""
+    first = bytes.fromhex("12001200000000004a580bb802f000000000" + "00" * 16)
+    last = bytes.fromhex("1200120000000e00000e0bb802f0000080000dfbe8aa4c20b52e1b8bf3cb6cbdf193")
+    assert flac.FlacConfig.parse(first).record == flac.FlacConfig.parse(last).record == LIVE
 
 
 def test_the_record_comes_bare_with_its_header_or_as_a_file_begins() -> None:
     bare = bytes.fromhex(ENCODED[0][0])
     with_header = b"\x80\x00\x00\x22" + bare
     for config in (bare, with_header, b"fLaC" + with_header, with_header + b"\x84\0\0\0"):
-        assert flac.FlacConfig.parse(config).record == bare
+        assert flac.FlacConfig.parse(config).record == LIVE
 
 
 @pytest.mark.parametrize(
