@@ -67,7 +67,7 @@ class Held:
         page = server.metrics()
         unfinished = [*temporary.rglob("*"), *server.data.rglob("*.tmp"), *server.data.rglob("*.part")]
         return cls(
-            tasks=int(metric(page, "mediaserver_loop_tasks")),
+            tasks=int(metric(page, "mediaserver_tasks")),
             files=open_files(server.pid),
             threads=threads(server.pid),
             workers=len(children(server.pid, "transcoder.worker live")),
