@@ -33,10 +33,13 @@ def multivariant_text(
     ready = [output for output in outputs if output.listed and output.track and output.window.is_playable]
     video = [output for output in ready if output.rendition.kind is Kind.VIDEO]
     audio = [output for output in ready if output.rendition.kind is Kind.AUDIO]
-    if not video:
-        return render([_variant(output, None, frame_rates, None) for output in audio]) if audio else None
+    if not ready:
+        return None
     sound = audio[0] if audio else None
-    names = distinct(output.rendition.label or output.rendition.name for output in audio)
+    # Sound alone is one variant; what else there is to hear are its alternatives, not lower qualities of it.
+    leading = video or audio[:1]
+    offered = audio if video or len(audio) > 1 else []
+    names = distinct(output.rendition.label or output.rendition.name for output in offered)
     renditions = [
         AudioRendition(
             group=AUDIO_GROUP,
@@ -46,11 +49,12 @@ def multivariant_text(
             default=output is sound,
             channels=output.track.channels if output.track else 0,
         )
-        for name, output in zip(names, audio, strict=True)
+        for name, output in zip(names, offered, strict=True)
     ]
     subtitles = _subtitles({name: text for name, text in texts.items() if text.window.is_playable})
     group = SUBTITLE_GROUP if subtitles else None
-    return render([_variant(output, sound, frame_rates, group) for output in video], renditions, subtitles)
+    variants = [_variant(output, offered, frame_rates, group) for output in leading]
+    return render(variants, renditions, subtitles)
 
 
 def _subtitles(texts: Mapping[str, TextOutput]) -> list[SubtitleRendition]:
@@ -70,23 +74,27 @@ def _subtitles(texts: Mapping[str, TextOutput]) -> list[SubtitleRendition]:
 
 def _variant(
     output: RenditionOutput,
-    sound: RenditionOutput | None,
+    audio: Sequence[RenditionOutput],
     frame_rates: Mapping[str, Fraction],
     subtitle_group: str | None,
 ) -> Variant:
     rendition = output.rendition
-    together = [output] if sound is None else [output, sound]
+    # RFC 8216bis 4.4.6.2: BANDWIDTH is "the largest sum of peak segment bit rates that is produced by any
+    # playable combination of Renditions". 6.2.4: CODECS "MUST include every media format [RFC6381] present in
+    # any Media Segment in any of the Renditions specified by the Variant Stream".
+    beside = [each for each in audio if each is not output]
+    together = [output, *sorted(beside, key=_peak_bps)[-1:]] if rendition.kind is Kind.VIDEO else [output]
     averages = [each.window.bandwidth.average_bps for each in together]
     return Variant(
         name=rendition.name,
         uri=f"{rendition.name}/media.m3u8",
-        codecs=tuple(rfc6381(each.track) for each in together if each.track is not None),
+        codecs=tuple(rfc6381(each.track) for each in (output, *beside) if each.track is not None),
         bandwidth_bps=sum(_peak_bps(each) for each in together),
         average_bandwidth_bps=sum(filter(None, averages)) if all(averages) else None,
         width=rendition.width,
         height=rendition.height,
         frame_rate=frame_rates.get(rendition.name),
-        audio_group=AUDIO_GROUP if sound is not None else None,
+        audio_group=AUDIO_GROUP if audio else None,
         video_range=_video_range(output),
         subtitle_group=subtitle_group,
     )
