@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 import av
+from av.codec.codec import UnknownCodecError
 from av.codec.context import Flags
 from av.codec.hwaccel import HWAccel
 from av.error import FFmpegError
@@ -83,6 +84,8 @@ class PictureEncoder:
             self._context = _opened(encoder, rendition, frame, self._format, threads)
             self.config = avc.config_from_annexb(self._context.extradata or b"")
             """The body of ``avcC``."""
+        except UnknownCodecError as error:
+            raise EncoderFailed(f"this FFmpeg has no {_NAMES[encoder]}") from error
         except (FFmpegError, ValueError) as error:
             raise EncoderFailed(_in_a_line(error)) from error
 
@@ -178,4 +181,5 @@ def _opened(
 
 
 def _in_a_line(error: Exception) -> str:
-    return str(error)[:200].replace("\n", " ") or type(error).__name__
+    said = (error.strerror or "") if isinstance(error, FFmpegError) else str(error)
+    return said[:200].replace("\n", " ") or type(error).__name__
