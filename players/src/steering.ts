@@ -37,7 +37,7 @@ export const DEFAULTS: SteeringConfig = {
   part_s: 0.25,
   margin_s: 0.12,
   start_margin_s: 0.3,
-  max_target_s: 8,
+  max_target_s: 5,
   window_s: 10,
   stall_penalty_s: 0.25,
   penalty_hold_s: 10,
@@ -78,7 +78,10 @@ const UNSETTLED_S = 0.06;
 /** Rate per second of error: one second behind is the full 1.25. */
 const GAIN = 0.3;
 const RATE_SLEW = 0.6;
+/** The target comes closer by so much a second, and faster the further it is from where it should be. */
 const TARGET_FALL = 0.06;
+const TARGET_FALL_SHARE = 0.2;
+const PENALTY_DECAY_SHARE = 0.06;
 const TARGET_RISE = 0.5;
 const JUMP_REST_S = 4;
 /** A break of the source explains the stalls so long before it, and the unevenness so long after it. */
@@ -150,11 +153,11 @@ export class Steering {
   }
 
   #learn(sample: Sample): void {
-    const { part_s, window_s, max_target_s } = this.#config;
+    const { window_s, max_target_s } = this.#config;
     this.#buckets = this.#buckets.filter((bucket) => sample.now_s - bucket.from_s < window_s);
     if (sample.now_s < this.#settles_s) return;
     // An old playlist means that the link or the source stands still: a stall tells of the first.
-    if (!sample.playing || !sample.source_live || sample.edge_age_s > 4 * part_s + 0.5) return;
+    if (!sample.playing || !sample.source_live || this.#old(sample)) return;
     const lag_s = sample.distance_s - sample.buffer_s;
     if (!Number.isFinite(lag_s) || lag_s < 0 || lag_s > max_target_s) return;
     const bucket = this.#buckets.at(-1);
@@ -165,22 +168,29 @@ export class Steering {
   #moveTarget(now_s: number, elapsed_s: number): void {
     const { part_s, margin_s, max_target_s, penalty_hold_s, penalty_decay } = this.#config;
     if (now_s - this.#last_stall_s > penalty_hold_s) {
-      this.#penalty_s = Math.max(0, this.#penalty_s - penalty_decay * elapsed_s);
+      const decay = Math.max(penalty_decay, PENALTY_DECAY_SHARE * this.#penalty_s);
+      this.#penalty_s = Math.max(0, this.#penalty_s - decay * elapsed_s);
     }
     // Two seconds of looking before anything is believed.
     if (this.#buckets.length * BUCKET_S < 2) return;
     const lag_s = Math.max(...this.#buckets.map((bucket) => bucket.lag_s));
     const closest_s = part_s + margin_s;
     const wanted_s = Math.min(max_target_s, Math.max(closest_s, lag_s + margin_s + this.#penalty_s));
-    const step_s = Math.max(-TARGET_FALL * elapsed_s, Math.min(TARGET_RISE * elapsed_s, wanted_s - this.#target_s));
+    const fall = Math.max(TARGET_FALL, TARGET_FALL_SHARE * (this.#target_s - wanted_s));
+    const step_s = Math.max(-fall * elapsed_s, Math.min(TARGET_RISE * elapsed_s, wanted_s - this.#target_s));
     this.#target_s += step_s;
   }
 
+  /** Nothing new came for so long that the edge is a guess. */
+  #old(sample: Sample): boolean {
+    return sample.edge_age_s > 4 * this.#config.part_s + 0.5;
+  }
+
   #jump(sample: Sample): number | null {
-    const { jump_s, part_s } = this.#config;
+    const { jump_s } = this.#config;
     const behind_s = sample.distance_s - this.#target_s;
     if (!sample.following || !sample.source_live || behind_s <= jump_s) return null;
-    if (sample.edge_age_s > 4 * part_s + 0.5 || sample.now_s - this.#last_jump_s < JUMP_REST_S) return null;
+    if (this.#old(sample) || sample.now_s - this.#last_jump_s < JUMP_REST_S) return null;
     this.#last_jump_s = sample.now_s;
     this.#rate = 1;
     this.#correcting = false;
@@ -191,7 +201,7 @@ export class Steering {
     const { min_rate, max_rate } = this.#config;
     const error_s = sample.distance_s - this.#target_s;
     let wanted = 1;
-    if (sample.following && sample.playing && sample.source_live && Number.isFinite(error_s)) {
+    if (sample.following && sample.playing && sample.source_live && !this.#old(sample) && Number.isFinite(error_s)) {
       this.#correcting = Math.abs(error_s) > (this.#correcting ? SETTLED_S : UNSETTLED_S);
       if (this.#correcting) wanted = 1 + error_s * GAIN;
       // Never hurry into an empty buffer: what is missing is not there to be shown sooner.

@@ -35,9 +35,10 @@ function configuration(session: string, start_target_s: number): Partial<HlsConf
     testBandwidth: false,
     abrEwmaDefaultEstimate: linkSpeed.get() ?? FIRST_GUESS_BPS,
     abrEwmaDefaultEstimateMax: 50_000_000,
-    // Parts are small and come as they are made, so single measurements scatter: look over a longer time.
-    abrEwmaFastLive: 4,
-    abrEwmaSlowLive: 15,
+    // Parts are small, so single measurements scatter; and they count by the time that they took, at least
+    // 50 ms each. On a fast link that is a third of a second in each second: the half-life is thrice as long.
+    abrEwmaFastLive: 2,
+    abrEwmaSlowLive: 5,
     capLevelOnFPSDrop: true,
     useMediaCapabilities: false,
     maxBufferLength: 20,
