@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from mediaserver.storage.contract import ObjectMissing, StoreError
+from mediaserver.storage.contract import ObjectDamaged, ObjectMissing, StoreError
 from transcoder.ladder import Rendition
 from transcoder.manifests.dateranges import NONE, DateRanges
 from transcoder.manifests.hls import Report
@@ -119,7 +119,8 @@ class PlaylistOutput:
         try:
             async with asyncio.timeout(FETCH_S):
                 return await self._fetch(stored)
-        except ObjectMissing:
+        except (ObjectMissing, ObjectDamaged) as error:
+            log.error("%s", error)
             raise PlaylistRefused(404, "this media is lost") from None
         except (StoreError, TimeoutError) as error:
             log.warning("%s cannot be read: %s", stored.key, error or "too slow")

@@ -161,6 +161,9 @@ class FlakyObjects:
         self.deletes: list[str] = []
         self.puts_left: int | None = None
         """After so many more changes the process is as good as dead: nothing reaches the store."""
+        self.may_put = asyncio.Event()
+        """Cleared: puts take as long as it takes until it is set."""
+        self.may_put.set()
         self._asked = asyncio.Event()
 
     async def until(self, condition: Callable[[], bool]) -> None:
@@ -187,6 +190,7 @@ class FlakyObjects:
         if not self._change():
             raise StoreError("dead")
         self.puts.append(key)
+        await self.may_put.wait()
         return await self.objects.put(key, data, content_type=content_type)
 
     async def get(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:

@@ -236,6 +236,24 @@ async def test_what_left_the_window_before_the_store_took_it_is_not_stored_any_m
     assert run.windows["source"].first_msn == first_msn
 
 
+async def test_what_was_over_when_the_store_had_taken_it_is_deleted_again(
+    archive: Archive, objects: FlakyObjects, clock: Clock
+) -> None:
+    show = Show(archive, clock)
+    objects.may_put.clear()
+    show.segment()
+    await objects.until(lambda: "live/show/e1/source/e1-i0.mp4" in objects.puts)
+    objects.may_put.set()
+    await objects.until(lambda: "live/show/e1/source/e1-0.m4s" in objects.puts)
+    objects.may_put.clear()
+    show.segments(60)
+    objects.may_put.set()
+    await archive.wait_idle()
+    names = [key.rpartition("/")[2] for key in await objects.list("live/show/e1/source/")]
+    assert all(show.windows["source"].lookup(name) is not None for name in names)
+    assert "e1-0.m4s" not in names
+
+
 async def test_many_viewers_of_one_segment_are_one_read(
     archive: Archive, objects: FlakyObjects, clock: Clock
 ) -> None:

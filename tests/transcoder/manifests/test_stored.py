@@ -226,6 +226,22 @@ def test_the_time_that_has_passed_is_in_the_playlist() -> None:
     assert window.duration_us >= CONFIG.keep_us
 
 
+def test_what_is_no_longer_listed_stays_fetchable_as_long_as_in_the_lost_process() -> None:
+    live = live_of(20)
+    oldest = next(iter(live.window.segments))
+    # First listed when it closed, for its own length and that of the longest playlist (6.2.2).
+    until_s = oldest.closed_s + (oldest.duration_us + live.window.longest_us) / 1e6
+    restored = go_on(snapshot(live.window), away_s=5.0, live=live).windows["r0"]
+    assert restored.first_msn > oldest.msn
+    assert isinstance(restored.lookup(oldest.name), Stored)
+    restored.evict(until_s - 0.1)
+    assert isinstance(restored.lookup(oldest.name), Stored)
+    # The gaps have made the longest playlist a little longer.
+    restored.evict(until_s + 3.0)
+    assert restored.lookup(oldest.name) is None
+    assert f"key/{oldest.name}" in restored.take_departed()
+
+
 def test_a_long_absence_leaves_nothing() -> None:
     live = live_of(15)
     stored = snapshot(live.window)
