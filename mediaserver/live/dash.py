@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from mediaserver.live.output import PlaylistRefused, RenditionOutput
+from mediaserver.live.captions import TEXT_CHANNEL
+from mediaserver.live.dash_sets import Row, adaptation_sets
+from mediaserver.live.output import PlaylistRefused, RenditionOutput, TextOutput
 from mediaserver.live.timeline import StreamTimeline
 from transcoder.cmaf.described import described_track
-from transcoder.codecs import CodecError, colour, rfc6381
-from transcoder.codecs.picture import UNDESCRIBED, Colour
+from transcoder.codecs import rfc6381
 from transcoder.manifests import dash
 from transcoder.manifests.config import WindowConfig
 from transcoder.manifests.dash_periods import Period, PeriodPlan
 from transcoder.manifests.dash_timeline import timeline as segment_timeline
 from transcoder.manifests.duration import US_PER_S
 from transcoder.manifests.rendered import RenderedPlaylist
-from transcoder.manifests.segment import Init, Segment
+from transcoder.manifests.segment import Init
 from transcoder.manifests.window import MediaWindow
-from transcoder.media import Codec, Kind, Track
+from transcoder.media import Track
 
 UPDATE_S: Final = 0.5
 """How often players look for the next segment. dash.js rounds it up to a second."""
@@ -31,8 +31,6 @@ HOLD_S: Final = 0.6
 """A player that has the newest MPD is held for news that are due within this time; at most so long again."""
 EXPECTED_OVERHEAD: Final = 1.22
 """What an encoder makes of its target at its peak, boxes included, until it is measured."""
-_FAMILIES: Final = {Codec.H264: 1, Codec.H265: 2, Codec.AV1: 3, Codec.VP9: 4}
-_FIRST_SOUND: Final = 100
 
 Key = tuple[object, ...]
 
@@ -65,20 +63,17 @@ class DashManifest:
         outputs: Mapping[str, RenditionOutput],
         frame_rates: Mapping[str, Fraction],
         now_s: float,
-        *,
-        captions: Sequence[tuple[str, str | None]] = (),
+        texts: Iterable[TextOutput] = (),
     ) -> RenderedPlaylist | None:
         """The MPD of this moment; None while there is nothing to play.
 
-        ``captions`` are the CEA-608 channels found in the pictures, each with its language.
+        Of ``texts`` it tells those that are captions in the pictures: there players find them.
         """
-        media = {
-            name: each for name, each in outputs.items() if each.rendition.kind in (Kind.VIDEO, Kind.AUDIO)
-        }
-        key = (tuple(captions), *(_seen(each) for each in media.values()))
+        captions = [(text.channel, text.language) for text in texts if text.channel != TEXT_CHANNEL]
+        key = (tuple(captions), *(_seen(output) for output in outputs.values()))
         if key != self._key or self._plan.is_waiting:
             self._key = key
-            text = self._text(media, frame_rates, now_s, captions)
+            text = self._text(outputs, frame_rates, now_s, captions)
             self._rendered = None if text is None else RenderedPlaylist(text)
         return self._rendered
 
@@ -106,7 +101,7 @@ class DashManifest:
             if not rows:
                 continue
             end_ms = max(end_ms, *(row.end_ms for row in rows))
-            sets = _sets(rows, period, previous, captions)
+            sets = adaptation_sets(rows, period, previous, captions)
             periods.append(dash.Period(id=period.id, start_ms=period.start_ms, sets=sets))
             previous = period
         if not periods:
@@ -155,7 +150,7 @@ class DashManifest:
 
     def _row(
         self, period: Period, output: RenditionOutput, frame_rates: Mapping[str, Fraction], *, live: bool
-    ) -> _Row | None:
+    ) -> Row | None:
         """A rendition within a Period; None where nothing of it is left, or of it nothing is known."""
         name = output.rendition.name
         member = period.members[name]
@@ -195,7 +190,7 @@ class DashManifest:
             sample_rate=track.sample_rate,
             channels=track.channels,
         )
-        return _Row(output, track, representation, segments, -(-end_ticks * 1000 // timescale))
+        return Row(output.rendition, track, representation, -(-end_ticks * 1000 // timescale))
 
     def _track(self, init: Init) -> Track | None:
         if init.data not in self._tracks:
@@ -203,79 +198,6 @@ class DashManifest:
             self._tracks = {data: track for data, track in self._tracks.items() if data in told}
             self._tracks[init.data] = described_track(init.data)
         return self._tracks[init.data]
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    output: RenditionOutput
-    track: Track
-    representation: dash.Representation
-    segments: Sequence[Segment]
-    end_ms: int
-
-
-def _sets(
-    rows: Sequence[_Row], period: Period, previous: Period | None, captions: Sequence[tuple[str, str | None]]
-) -> list[dash.AdaptationSet]:
-    """Pictures of one format and colour are one set, best first; every sound is a set of its own."""
-    groups: dict[int, list[_Row]] = {}
-    for row in rows:
-        groups.setdefault(_set_id(row), []).append(row)
-    pictures = [number for number in groups if number < _FIRST_SOUND]
-    sounds = [row for row in rows if row.track.kind is Kind.AUDIO]
-    return [
-        dash.AdaptationSet(
-            id=number,
-            kind=group[0].track.kind,
-            representations=[row.representation for row in group],
-            language=_language(group[0]),
-            label=group[0].output.rendition.label,
-            role=_role(group[0], sounds),
-            captions=captions if number in pictures else (),
-            colour=_colour(group[0].track),
-            switches_with=[other for other in pictures if other != number] if number in pictures else (),
-            continues=_continued(group, period, previous),
-        )
-        for number, group in groups.items()
-    ]
-
-
-def _set_id(row: _Row) -> int:
-    """Made of what the set is, so that it is the same in every Period and after a restart."""
-    if row.track.kind is Kind.VIDEO:
-        ranges = {"SDR": 0, "HLG": 10, "PQ": 20}
-        return _FAMILIES[row.track.codec] + ranges[_colour(row.track).video_range]
-    suffix = row.output.rendition.name.rpartition("-")[2]
-    return _FIRST_SOUND + (int(suffix) if suffix.isdecimal() else 0)
-
-
-def _language(row: _Row) -> str | None:
-    return row.output.rendition.language if row.track.kind is Kind.AUDIO else None
-
-
-def _role(row: _Row, sounds: Sequence[_Row]) -> str:
-    if row.track.kind is Kind.VIDEO or row is sounds[0]:
-        return "main"
-    return "alternate" if _language(row) == _language(sounds[0]) else "dub"
-
-
-def _colour(track: Track) -> Colour:
-    try:
-        return colour(track)
-    except CodecError:
-        return UNDESCRIBED
-
-
-def _continued(group: Sequence[_Row], period: Period, previous: Period | None) -> str | None:
-    """The Period before, where every rendition of the set had the same init there."""
-    if previous is None:
-        return None
-    for row in group:
-        name = row.output.rendition.name
-        before = previous.members.get(name)
-        if before is None or before.init.name != period.members[name].init.name:
-            return None
-    return previous.id
 
 
 def _bandwidth_bps(output: RenditionOutput) -> int:

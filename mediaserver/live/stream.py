@@ -119,11 +119,11 @@ class LiveStream:
         """
         if not await self._wait_started() or (run := self._run) is None:
             return None
-        rendered = run.dash.get(run.outputs, run.frame_rates, time.monotonic())
+        rendered = run.dash.get(run.outputs, run.frame_rates, time.monotonic(), run.texts.values())
         if rendered is None or known not in (rendered.etag, rendered.gzip_etag):
             return rendered
         await run.dash.wait_news(run.outputs, time.monotonic())
-        return run.dash.get(run.outputs, run.frame_rates, time.monotonic())
+        return run.dash.get(run.outputs, run.frame_rates, time.monotonic(), run.texts.values())
 
     @property
     def clock_ms(self) -> int | None:

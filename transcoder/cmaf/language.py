@@ -53,11 +53,14 @@ _THREE_LETTERS: Final = {
 }
 
 
-def packed_language(tag: str | None) -> int:
-    """The 15 bits for a BCP 47 tag; ``und`` for none and for what has no three-letter code here."""
+def three_letters(tag: str | None) -> str:
+    """ISO 639-2/T of a BCP 47 tag; ``und`` for none and for what has no three-letter code here."""
     primary = (tag or _UNDETERMINED).split("-")[0].lower()
     code = primary if len(primary) == 3 else _THREE_LETTERS.get(primary, _UNDETERMINED)
-    if not (code.isascii() and code.isalpha()):
-        code = _UNDETERMINED
-    first, second, third = (ord(letter) - 0x60 for letter in code)
+    return code if code.isascii() and code.isalpha() else _UNDETERMINED
+
+
+def packed_language(tag: str | None) -> int:
+    """The 15 bits of :func:`three_letters`."""
+    first, second, third = (ord(letter) - 0x60 for letter in three_letters(tag))
     return first << 10 | second << 5 | third

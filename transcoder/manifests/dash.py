@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Final
 
+from transcoder.cmaf.language import three_letters
 from transcoder.codecs.picture import UNDESCRIBED, Colour
 from transcoder.manifests.dash_timeline import Entry
 from transcoder.manifests.xml import Attribute, element, text_element
@@ -25,6 +26,8 @@ _NAMESPACE: Final = "urn:mpeg:dash:schema:mpd:2011"
 _ROLE: Final = "urn:mpeg:dash:role:2011"
 _CHANNELS: Final = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011"
 _CEA_608: Final = "urn:scte:dash:cc:cea-608:2015"
+_CEA_708: Final = "urn:scte:dash:cc:cea-708:2015"
+_SERVICE: Final = "SERVICE"
 _SWITCHING: Final = "urn:mpeg:dash:adaptation-set-switching:2016"
 _CONNECTED: Final = "urn:mpeg:dash:period-connectivity:2015"
 _ASSET: Final = "urn:org:dashif:asset-id:2013"
@@ -73,7 +76,8 @@ class AdaptationSet:
     label: str | None = None
     role: str = "main"
     captions: Sequence[tuple[str, str | None]] = ()
-    """Channels of CEA-608 in the pictures (``CC1``), each with its language."""
+    """Channels of CEA-608 (``CC1``) and services of CEA-708 (``SERVICE1``) that are in the pictures, each
+    with its language (BCP 47)."""
     colour: Colour = UNDESCRIBED
     switches_with: Sequence[int] = ()
     """Sets of the same pictures in another format."""
@@ -191,9 +195,8 @@ def _adaptation_set(each: AdaptationSet, start_unix_ms: int, *, live: bool) -> s
         children.append(text_element("Label", [], each.label))
     if live:
         children.append(_producer_reference_time(each, start_unix_ms))
-    if each.captions:
-        value = ";".join(f"{channel}={spoken or 'und'}" for channel, spoken in each.captions)
-        children.append(element("Accessibility", [("schemeIdUri", _CEA_608), ("value", value)]))
+    for scheme, value in _captions(each):
+        children.append(element("Accessibility", [("schemeIdUri", scheme), ("value", value)]))
     children.append(element("Role", [("schemeIdUri", _ROLE), ("value", each.role)]))
     children += [_representation(one) for one in each.representations]
     return element("AdaptationSet", attributes, children)
@@ -208,6 +211,21 @@ def _supplements(each: AdaptationSet) -> Iterable[tuple[str, str]]:
         yield _SWITCHING, ",".join(map(str, each.switches_with))
     if each.continues is not None:
         yield _CONNECTED, each.continues
+
+
+def _captions(each: AdaptationSet) -> Iterable[tuple[str, str]]:
+    """ANSI/SCTE 214-1 6.1: which captions are in the pictures, in three-letter languages."""
+    spoken = {channel: three_letters(language) for channel, language in each.captions}
+    channels = [f"{name}={language}" for name, language in spoken.items() if name.startswith("CC")]
+    services = [
+        f"{name.removeprefix(_SERVICE)}=lang:{language}"
+        for name, language in spoken.items()
+        if name.startswith(_SERVICE)
+    ]
+    if channels:
+        yield _CEA_608, ";".join(channels)
+    if services:
+        yield _CEA_708, ";".join(services)
 
 
 def _supplement(scheme: str, value: str) -> str:

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from mediaserver.live.dash import DashManifest
-from mediaserver.live.output import RenditionOutput
+from mediaserver.live.output import RenditionOutput, TextOutput
 from mediaserver.live.timeline import StreamTimeline
 from tests.transcoder.manifests.columns import CONFIG, Columns
 from tests.transcoder.manifests.strict_mpd import ReadMpd, read_mpd
@@ -40,10 +40,10 @@ class Rig:
         self.manifest = DashManifest(
             CONFIG, StreamTimeline(origin_s=100.0, program_origin_s=UNIX_S), segment_target_s=2.0
         )
-        self.captions: tuple[tuple[str, str | None], ...] = ()
+        self.texts: list[TextOutput] = []
 
     def text(self, now_s: float = 110.0) -> str | None:
-        rendered = self.manifest.get(self.outputs, {"720p": Fraction(25)}, now_s, captions=self.captions)
+        rendered = self.manifest.get(self.outputs, {"720p": Fraction(25)}, now_s, self.texts)
         return None if rendered is None else rendered.body.decode()
 
     def mpd(self, now_s: float = 110.0) -> ReadMpd:
@@ -69,7 +69,8 @@ def test_what_a_player_needs_to_know_of_the_renditions() -> None:
     assert sound.attributes["codecs"] == "mp4a.40.2"
     assert [each.url for each in picture.segments] == ["720p/e-0.m4s", "720p/e-1.m4s"]
     opened = rig.outputs["720p"].window.open_segment
-    assert opened is not None and opened.init is not None
+    assert opened is not None
+    assert opened.init is not None
     assert picture.template["initialization"] == f"720p/{opened.init.name}"
     for each in (picture, sound):
         # A segment can be asked for as soon as its first part is there.
@@ -85,7 +86,9 @@ def test_it_is_written_once_for_each_change_that_it_shows() -> None:
     assert rig.manifest.get(rig.outputs, {}, 103.0) is first
     rig.columns.part("720p", 0.25)
     second = rig.manifest.get(rig.outputs, {}, 103.0)
-    assert second is not None and first is not None and second.etag != first.etag
+    assert first is not None
+    assert second is not None
+    assert second.etag != first.etag
     rig.columns.part("720p", 0.25)
     assert rig.manifest.get(rig.outputs, {}, 103.0) is second
     assert rig.manifest.renders == 2
@@ -151,9 +154,10 @@ def test_every_sound_is_a_set_the_first_is_the_main_one() -> None:
 def test_captions_in_the_pictures_are_told() -> None:
     rig = Rig("720p", "audio")
     rig.columns.segment()
-    rig.captions = (("CC1", "en"),)
+    window = rig.columns.windows["720p"]
+    rig.texts = [TextOutput(channel, "en", window, lambda: ()) for channel in ("CC1", "TEXT")]
     pictures, sounds = rig.mpd().periods[0].sets
-    assert pictures.values("Accessibility") == ["CC1=en"]
+    assert pictures.values("Accessibility") == ["CC1=eng"]
     assert sounds.values("Accessibility") == []
 
 

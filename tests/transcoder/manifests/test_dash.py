@@ -122,12 +122,12 @@ def test_periods_keep_their_places() -> None:
 def test_captions_colour_and_other_formats_of_the_same_pictures() -> None:
     hdr = replace(
         PICTURES,
-        captions=[("CC1", "en"), ("CC3", None)],
+        captions=[("CC1", "en"), ("CC3", None), ("SERVICE3", "de-AT"), ("TEXT", "fr")],
         colour=Colour(primaries=9, transfer=16, matrix=9),
         switches_with=[2],
     )
     mpd = read_mpd(render(replace(LIVE, periods=[Period(id="0", start_ms=0, sets=[hdr])])))
-    assert mpd.periods[0].sets[0].values("Accessibility") == ["CC1=en;CC3=und"]
+    assert mpd.periods[0].sets[0].values("Accessibility") == ["CC1=eng;CC3=und", "3=lang:deu"]
     assert mpd.periods[0].sets[0].values("SupplementalProperty") == ["9", "16", "9", "2"]
 
 
