@@ -15,6 +15,8 @@ BEHIND_S: Final = 0.5
 """A picture that waits longer is late; a burst after a stall in the network gets there and is gone again."""
 BEHIND_FOR_S: Final = 1.0
 """So long without getting better: then a rung goes."""
+SETTLE_S: Final = 2.0
+"""What is left of the rung that was given up last takes so long to leave the queues."""
 BETTER_S: Final = 0.1
 CALM_LAG_S: Final = 0.25
 CALM_S: Final = 10.0
@@ -37,6 +39,7 @@ class KeepUp:
         self._least_lag_s = 0.0
         self._calm_since_s: float | None = None
         self._came_back_s: float | None = None
+        self._settled_s = 0.0
 
     @property
     def given_up(self) -> frozenset[str]:
@@ -51,7 +54,11 @@ class KeepUp:
         """Take one measure; True where :attr:`given_up` is another set now."""
         self._note_calm(lag_s, now_s)
         self._note_behind(lag_s, now_s)
-        if self._behind_since_s is not None and now_s - self._behind_since_s >= BEHIND_FOR_S:
+        if (
+            self._behind_since_s is not None
+            and now_s - self._behind_since_s >= BEHIND_FOR_S
+            and now_s >= self._settled_s
+        ):
             return self._give_up(lag_s, now_s)
         if self._count and self._calm_since_s is not None and now_s - self._calm_since_s >= self._patience_s:
             self._count -= 1
@@ -83,7 +90,7 @@ class KeepUp:
             self._least_lag_s = lag_s
 
     def _give_up(self, lag_s: float, now_s: float) -> bool:
-        # What is given up next has a second of its own to show whether it helped.
+        self._settled_s = now_s + SETTLE_S
         self._behind_since_s = now_s
         self._least_lag_s = lag_s
         if self._came_back_s is not None:
