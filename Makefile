@@ -102,7 +102,7 @@ wheel: $(STAMPS)/pages $(STAMPS)/dev
 # What the end-to-end tests drive the server with, each as COMMAND or FILE, with :PACKAGE where Debian names it
 # otherwise. Without these the tests that need them are skipped, and say so; MEDIASERVER_TEST_TOOLS=required
 # (CI) makes that a failure.
-TEST_TOOLS := chromium ffmpeg redis-server nginx prometheus promtool:prometheus \
+TEST_TOOLS := chromium ffmpeg redis-server nginx openssl curl faketime prometheus promtool:prometheus \
   /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp
 
 # The packages' own services are not wanted: invoke-rc.d and deb-systemd-invoke ask this file, and 101 means no.

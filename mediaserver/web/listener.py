@@ -35,6 +35,7 @@ LINE_LIMIT_BYTES: Final = 8_190
 """Request line, and each header field."""
 HEADER_LIMIT: Final = 64
 BACKLOG: Final = 1_024
+CALM_SHARE: Final = 0.9
 SWEEPS_PER_TIMEOUT: Final = 6
 
 
@@ -195,6 +196,7 @@ class Listener:
         self._clock: Callable[[], float] = lambda: 0.0
         self._stalled_closed = 0
         self._refused = 0
+        self._told_full = False
 
     async def start(self) -> int:
         """Listen; the port in use, which differs from the one set when that is 0."""
@@ -250,6 +252,12 @@ class Listener:
         """Called by a new connection."""
         if len(self._watch) >= self._settings.max_connections:
             self._refused += 1
+            if not self._told_full:
+                self._told_full = True
+                log.warning(
+                    "%d connections are open, which is http.max_connections: further ones are closed at once",
+                    len(self._watch),
+                )
             return False
         transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         sock = transport.get_extra_info("socket")
@@ -262,6 +270,9 @@ class Listener:
     def forget(self, transport: asyncio.Transport) -> None:
         """Called by a connection that is lost."""
         self._watch.discard(transport)
+        # Told again only after there was room in between: a flood must not fill the log.
+        if len(self._watch) < self._settings.max_connections * CALM_SHARE:
+            self._told_full = False
 
     def statistics(self) -> ListenerStatistics:
         return ListenerStatistics(

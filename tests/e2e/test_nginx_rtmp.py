@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
-import socket
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from mediaserver.server_process import ServerProcess
+from tests.e2e.nginx_process import changed, free_port, nginx
 from tests.e2e.player import Player
 
 MODULE = "/usr/lib/nginx/modules/ngx_rtmp_module.so"
-CONFIG = Path(__file__).parents[2] / "nginx" / "rtmp-relay.conf"
 OLD_CONFIG = """
 load_module modules/ngx_rtmp_module.so;
 worker_processes 1;
@@ -40,65 +35,21 @@ rtmp {
 """As it may have stood for years: another application's name, no on_publish_done, no on_update."""
 
 pytestmark = pytest.mark.tools("nginx", "ffmpeg", "ffprobe", MODULE)
-Relay = Callable[..., "str"]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def ours(text: str, folder: Path, listen: int, server: ServerProcess) -> str:
+def relay(folder: Path, listen: int, server: ServerProcess) -> str:
     """``nginx/rtmp-relay.conf`` with this test's ports and files; everything else as it stands."""
     http, rtmp = urlsplit(server.http_url).port, urlsplit(server.rtmp_url).port
-    text, count = re.subn(r"http://127\.0\.0\.1:8080/", f"http://127.0.0.1:{http}/", text)
-    assert count == 3
-    for old, new in (
-        ("push            rtmp://127.0.0.1:1936/live", f"push rtmp://127.0.0.1:{rtmp}/live"),
-        ("listen 1935;", f"listen 127.0.0.1:{listen};"),
-        ("/run/mediaserver-rtmp-relay.pid", str(folder / "nginx.pid")),
-        ("/var/log/nginx/rtmp-relay.log", str(folder / "nginx.log")),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    return text
-
-
-@contextmanager
-def nginx(folder: Path, text: str, port: int) -> Iterator[Path]:
-    """A running nginx; its error log."""
-    file, log = folder / "nginx.conf", folder / "nginx.log"
-    file.write_text(text)
-    command = ["nginx", "-c", str(file), "-e", str(log), "-g", "daemon off;"]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    try:
-        until(lambda: accepts(port), lambda: log.read_text() if log.exists() else "nginx did not start")
-        yield log
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def accepts(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False
-
-
-def until(condition: Callable[[], bool], what: Callable[[], str], timeout_s: float = 20) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline_s:
-            pytest.fail(what())
-        threading.Event().wait(0.05)
+    return changed(
+        "rtmp-relay.conf",
+        {
+            " http://127.0.0.1:8080/": f" http://127.0.0.1:{http}/",
+            "rtmp://127.0.0.1:1936/live": f"rtmp://127.0.0.1:{rtmp}/live",
+            "listen 1935;": f"listen 127.0.0.1:{listen};",
+            "/run/mediaserver-rtmp-relay.pid": str(folder / "nginx.pid"),
+            "/var/log/nginx/rtmp-relay.log": str(folder / "nginx.log"),
+        },
+    )
 
 
 def ffmpeg(url: str) -> list[str]:
@@ -127,7 +78,7 @@ def test_a_stream_through_the_relay_plays(
 ) -> None:
     server, port = start(new_server), free_port()
     key = key_of(server, "show")
-    with nginx(tmp_path, ours(CONFIG.read_text(), tmp_path, port, server), port) as log:
+    with nginx(tmp_path, relay(tmp_path, port, server), port) as log:
         publisher = run_publisher(ffmpeg(f"rtmp://127.0.0.1:{port}/live/show?key={key}"))
         shown = until_state(server, "show")
         assert shown["publisher"]["protocol"] == "rtmp"
@@ -153,7 +104,7 @@ def test_a_refused_key_is_thrown_out_and_nothing_is_on_air(
 ) -> None:
     server, port = start(new_server), free_port()
     key_of(server, "show")
-    with nginx(tmp_path, ours(CONFIG.read_text(), tmp_path, port, server), port):
+    with nginx(tmp_path, relay(tmp_path, port, server), port):
         for wrong in ("?key=wrong", "", "?key=wrong&name=other"):
             publisher = run_publisher(ffmpeg(f"rtmp://127.0.0.1:{port}/live/show{wrong}"))
             assert publisher.wait(20) != 0  # type: ignore[attr-defined]

@@ -146,14 +146,18 @@ async def test_a_slow_reader_that_makes_progress_is_left_alone(door: Door) -> No
 
 
 @pytest.mark.parametrize("door", [{"max_connections": 3}], indirect=True)
-async def test_connections_are_capped(door: Door) -> None:
+async def test_connections_are_capped(door: Door, caplog: pytest.LogCaptureFixture) -> None:
     opened = [await asyncio.open_connection("127.0.0.1", door.port) for _ in range(3)]
     await until(lambda: door.listener.statistics().connections == 3)
     reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
         await reader.readexactly(1)
     writer.close()
-    assert door.listener.statistics().refused == 1
+    _, another = await asyncio.open_connection("127.0.0.1", door.port)
+    await until(lambda: door.listener.statistics().refused == 2)
+    another.close()
+    assert [line for line in caplog.messages if "http.max_connections" in line] != []
+    assert len(caplog.messages) == 1
     opened[0][1].close()
     await until(lambda: door.listener.statistics().connections == 2)
     async with door.client.get("/healthz") as answer:
