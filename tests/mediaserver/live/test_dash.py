@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from fractions import Fraction
 
@@ -182,3 +183,67 @@ def test_an_init_that_is_none_is_not_offered() -> None:
 
 def test_the_clock_is_the_streams_own() -> None:
     assert Rig("audio").manifest.clock_ms(101.5) == 1_700_000_001_500
+
+
+async def until_held(output: RenditionOutput) -> None:
+    while not output.waiting:  # noqa: ASYNC110 - there is no event to wait for
+        await asyncio.sleep(0)
+
+
+class TestNews:
+    """Whoever has the newest MPD is held where the next segments are due, and only there."""
+
+    def rig(self) -> Rig:
+        rig = Rig("720p", "audio")
+        rig.columns.segment()
+        rig.columns.segment()
+        return rig
+
+    async def wait(self, rig: Rig, now_s: float) -> None:
+        """Fails where it is held for longer than it takes the loop to turn."""
+        async with asyncio.timeout(0):
+            await rig.manifest.wait_news(rig.outputs, now_s)
+
+    @pytest.mark.parametrize("now_s", [4.3, 4.9, 5.6])
+    async def test_in_the_middle_of_a_segment_nobody_is_held(self, now_s: float) -> None:
+        rig = self.rig()
+        for name in rig.outputs:
+            rig.columns.part(name, 0.25)
+        await self.wait(rig, now_s)
+
+    async def test_before_the_next_segment_the_answer_waits_for_all_renditions(self) -> None:
+        rig = self.rig()
+        for name in rig.outputs:
+            rig.columns.part(name, 1.75)
+        held = asyncio.create_task(rig.manifest.wait_news(rig.outputs, 5.9))
+        for name, output in rig.outputs.items():
+            await until_held(output)
+            assert not held.done()
+            output.window.end_segment(6.0)
+            rig.columns.part(name, 0.25)
+            output.notify()
+        await held
+
+    async def test_between_two_segments_too(self) -> None:
+        held = asyncio.create_task(self.rig_and_wait())
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await held
+
+    async def rig_and_wait(self) -> None:
+        rig = self.rig()
+        await rig.manifest.wait_news(rig.outputs, 4.1)
+
+    async def test_a_source_that_is_overdue_holds_nobody(self) -> None:
+        await self.wait(self.rig(), 5.0)
+
+    async def test_without_media_there_is_nothing_to_wait_for(self) -> None:
+        await self.wait(Rig("720p"), 0.0)
+
+    async def test_a_server_that_stops_lets_go(self) -> None:
+        rig = self.rig()
+        held = asyncio.create_task(rig.manifest.wait_news(rig.outputs, 4.1))
+        await until_held(rig.outputs["720p"])
+        for output in rig.outputs.values():
+            output.stop()
+        await held
