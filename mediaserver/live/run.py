@@ -61,7 +61,7 @@ class StreamRun:
         self.outputs: dict[str, RenditionOutput] = {}
         """Best first."""
         self.texts: dict[str, TextOutput] = {}
-        """Words, by rendition name. Not in the object store: they begin anew in a process that goes on."""
+        """Words, by rendition name."""
         self.frame_rates: dict[str, Fraction] = {}
         self.date_ranges = DateRangeLog(epoch, config.can_skip_until_us / US_PER_S)
         self.config = config
@@ -108,6 +108,9 @@ class StreamRun:
             output.track = stored.track
             if stored.frame_rate is not None:
                 run.frame_rates[name] = stored.frame_rate
+        for name, window in found.texts.items():
+            text = loaded.run.texts[name]
+            run.texts[name] = run._make_text(name, text.channel, text.language, window)
         return run
 
     def open_windows(self, ladder: Ladder, profile: SourceProfile, now_s: float) -> WindowPlan:
@@ -151,10 +154,18 @@ class StreamRun:
             content_type=webvtt.CONTENT_TYPE,
             extension=webvtt.EXTENSION,
         )
-        output = self.texts[name] = TextOutput(
-            channel, language, window, self._reports_for(name), date_ranges=self._date_ranges_now
-        )
+        output = self.texts[name] = self._make_text(name, channel, language, window)
         return output
+
+    def _make_text(self, name: str, channel: str, language: str | None, window: MediaWindow) -> TextOutput:
+        return TextOutput(
+            channel,
+            language,
+            window,
+            self._reports_for(name),
+            date_ranges=self._date_ranges_now,
+            fetch=self._fetch,
+        )
 
     def _quiet_texts(self, config: PackagerConfig) -> list[TextPackager]:
         """Text without words, so that its playlists go on with the others."""
@@ -206,6 +217,8 @@ class StreamRun:
 
     def scroll_date_ranges(self, now_s: float) -> None:
         """Let go of what lies before all that is listed."""
+        if self.date_ranges.is_empty:
+            return
         oldest_ms = [
             segment.program_time_ms
             for output in self.outputs.values()

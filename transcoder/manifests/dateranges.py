@@ -137,6 +137,11 @@ class DateRangeLog:
             self._remove(self._listed.popleft(), now_s)
         self._good_until_s = -math.inf
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is listed."""
+        return not self._listed
+
     def scroll(self, first_unix_s: float, now_s: float) -> None:
         """The playlists begin at ``first_unix_s`` now: what was over before is no longer listed."""
         if not self._listed:
