@@ -8,8 +8,6 @@ clock of the same machine at the time at which the browser says that the picture
 import argparse
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -19,6 +17,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench._browser import CHROMIUM_ARGUMENTS, Broadcaster, open_page, wait_state, wait_until
+from bench._clock import READ_CLOCK_OF
 from bench._table import percentile, print_table
 from mediaserver.server_process import ServerProcess
 
@@ -26,14 +26,6 @@ OLD_STREAM_S = 35
 """Older than the playlist's window."""
 EARLY_S = 1.0
 SAMPLE_INTERVAL_MS = 400
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-dev-shm-usage",
-    "--disable-background-timer-throttling",
-    "--disable-renderer-backgrounding",
-]
-
 # Runs before the page's own scripts: notes when the first picture is presented.
 ON_OPEN = """
 window.benchFirstPicture_ms = null;
@@ -47,37 +39,13 @@ const waiting = setInterval(() => {
 }, 4);
 """
 
-# The strip's layout and checksum: see transcoder/engine/clockstrip.py.
-SAMPLE = """
+SAMPLE = (
+    """
 async ({count, interval_ms}) => {
   const video = window.mediaserverPlayer.video;
-  const columns = 28, rows = 2;
-  const canvas = document.createElement('canvas');
-  const context = canvas.getContext('2d', {willReadFrequently: true});
-  const crc8 = (bytes) => {
-    let register = 0xff;
-    for (const byte of bytes) {
-      register ^= byte;
-      for (let i = 0; i < 8; i++) register = register & 0x80 ? ((register << 1) ^ 7) & 0xff : register << 1;
-    }
-    return register;
-  };
-  const read = () => {
-    const width = video.videoWidth, height = Math.ceil(video.videoHeight / 12);
-    canvas.width = width; canvas.height = height;
-    context.drawImage(video, 0, 0, width, height, 0, 0, width, height);
-    const pixels = context.getImageData(0, 0, width, height).data;
-    const bytes = [];
-    for (let bit = 0; bit < columns * rows; bit++) {
-      const x = Math.floor((bit % columns + 0.5) * width / columns);
-      const y = Math.floor((Math.floor(bit / columns) + 0.5) * video.videoHeight / 24);
-      const white = pixels[(y * width + x) * 4 + 1] >= 128 ? 1 : 0;
-      if (bit % 8 === 0) bytes.push(0);
-      bytes[bytes.length - 1] = bytes[bytes.length - 1] * 2 + white;
-    }
-    if (crc8(bytes.slice(0, 6)) !== bytes[6]) return null;
-    return bytes.slice(0, 6).reduce((value, byte) => value * 256 + byte, 0);
-  };
+  const readClockOf = """
+    + READ_CLOCK_OF
+    + """;
   const samples = [];
   let unreadable = 0;
   const before = window.mediaserverPlayer.statistics();
@@ -87,7 +55,7 @@ async ({count, interval_ms}) => {
       const patience = setTimeout(resolve, 5000);
       video.requestVideoFrameCallback((now, frame) => {
         clearTimeout(patience);
-        const drawn_ms = read();
+        const drawn_ms = readClockOf(video);
         if (drawn_ms === null) unreadable++;
         else {
           const until_shown_ms = Math.max(0, frame.expectedDisplayTime - performance.now());
@@ -108,6 +76,7 @@ async ({count, interval_ms}) => {
   };
 }
 """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,45 +90,6 @@ class Viewing:
     restarts: int
     unreadable: int
     first_picture_s: float | None
-
-
-class Broadcaster:
-    """`mediaserver push --test-pattern`, until closed."""
-
-    def __init__(self, url: str) -> None:
-        command = [sys.executable, "-m", "mediaserver", "push", "--test-pattern", "--quiet", url]
-        self._process = subprocess.Popen(command)
-        self.started_s = time.monotonic()
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait(10)
-
-
-def wait_live(server: ServerProcess, stream: str, timeout_s: float = 20) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while server.call("GET", f"/api/v1/streams/{stream}")[1]["state"] != "live":
-        if time.monotonic() > deadline_s:
-            raise TimeoutError(f"{stream} is not live\n{server.log_tail()}")
-        time.sleep(0.02)
-
-
-def open_page(browser: Browser, url: str) -> Page:
-    """In a context of its own, so with an empty cache."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    page.add_init_script(ON_OPEN)
-    page.goto(url, wait_until="commit")
-    return page
-
-
-def wait_until(page: Page, condition: str, timeout_s: float = 30) -> None:
-    """Playwright's own waiting evaluates text inside the page, which the page's CSP forbids."""
-    deadline_s = time.monotonic() + timeout_s
-    while not page.evaluate(condition):
-        if time.monotonic() > deadline_s:
-            raise TimeoutError(f"not within {timeout_s:g} s: {condition}")
-        page.wait_for_timeout(50)
 
 
 def wait_first_picture(page: Page) -> float:
@@ -194,7 +124,7 @@ def view(page: Page, name: str, count: int, first_picture_s: float | None) -> Vi
 def first_pictures(browser: Browser, url: str, count: int) -> list[float]:
     times = []
     for _ in range(count):
-        page = open_page(browser, url)
+        page = open_page(browser, url, ON_OPEN)
         times.append(wait_first_picture(page))
         page.context.close()
     return times
@@ -223,9 +153,9 @@ def main() -> None:
         open_page(browser, server.http_url).context.close()
 
         early = Broadcaster(server.publish_url("early"))
-        wait_live(server, "early")
+        wait_state(server, "early", "live")
         time.sleep(EARLY_S)
-        page = open_page(browser, f"{server.http_url}/watch/early")
+        page = open_page(browser, f"{server.http_url}/watch/early", ON_OPEN)
         first_s = wait_first_picture(page)
         viewings.append(view(page, f"came {EARLY_S:g} s after it went live", options.samples, first_s))
         choose(page, options.rung)
@@ -237,7 +167,7 @@ def main() -> None:
         stack.callback(old.close)
         time.sleep(OLD_STREAM_S)
         opens = first_pictures(browser, f"{server.http_url}/watch/old", options.opens)
-        page = open_page(browser, f"{server.http_url}/watch/old")
+        page = open_page(browser, f"{server.http_url}/watch/old", ON_OPEN)
         first_s = wait_first_picture(page)
         viewings.append(view(page, f"stream {OLD_STREAM_S} s old", options.samples, first_s))
         choose(page, options.rung)
