@@ -19,13 +19,21 @@ from typing import Final
 from mediaserver.live.archive_cache import CACHE_BYTES, ObjectCache
 from mediaserver.live.archive_load import LoadedRun, RestoredRun, load_run, stored_streams
 from mediaserver.live.archive_record import ROOT, Moment, record_key, stream_and_epoch
-from mediaserver.live.archive_run import ArchivedOutput, ArchivedRun, RunArchive, Tally
+from mediaserver.live.archive_run import ArchivedOutput, ArchivedRun, ArchivedText, RunArchive, Tally
 from mediaserver.live.archive_sweeper import ArchiveSweeper
 from mediaserver.live.archive_task import RunTask
 from mediaserver.storage.contract import Objects, StoreError, StoreFull
 from transcoder.manifests.segment import Media, Stored
 
-__all__ = ["Archive", "ArchiveStatistics", "ArchivedOutput", "ArchivedRun", "LoadedRun", "RestoredRun"]
+__all__ = [
+    "Archive",
+    "ArchiveStatistics",
+    "ArchivedOutput",
+    "ArchivedRun",
+    "ArchivedText",
+    "LoadedRun",
+    "RestoredRun",
+]
 
 log = logging.getLogger(__name__)
 

@@ -38,6 +38,8 @@ class RestoredRun:
 
     windows: Mapping[str, MediaWindow]
     """By rendition, best first; level with each other, and filled up to ``timeline.end_s``."""
+    texts: Mapping[str, MediaWindow]
+    """Those of words."""
     timeline: StreamTimeline
 
 
@@ -82,7 +84,11 @@ class LoadedRun:
             return None
         timeline = StreamTimeline(origin_s=now_s - media_now_s, program_origin_s=run.program_origin_s)
         timeline.end_s = restored.end_time_s - run.program_origin_s
-        return RestoredRun(restored.windows, timeline)
+        return RestoredRun(
+            windows={name: restored.windows[name] for name in run.renditions},
+            texts={name: restored.windows[name] for name in run.texts},
+            timeline=timeline,
+        )
 
 
 async def stored_streams(objects: Objects) -> list[str]:

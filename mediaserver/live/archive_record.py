@@ -51,6 +51,14 @@ class StoredRendition(msgspec.Struct, frozen=True):
     window: StoredWindow
 
 
+class StoredText(msgspec.Struct, frozen=True):
+    """Words beside the renditions, and their window."""
+
+    channel: str
+    language: str | None
+    window: StoredWindow
+
+
 class StoredRun(msgspec.Struct, frozen=True):
     """One run of a stream, as far as the store has it."""
 
@@ -67,10 +75,13 @@ class StoredRun(msgspec.Struct, frozen=True):
     """EXT-X-ENDLIST has been said."""
     renditions: dict[str, StoredRendition]
     """Best first."""
+    texts: dict[str, StoredText]
 
     @property
     def windows(self) -> dict[str, StoredWindow]:
-        return {name: each.window for name, each in self.renditions.items()}
+        """Of pictures, sound and words, by name."""
+        windows = {name: each.window for name, each in self.renditions.items()}
+        return windows | {name: each.window for name, each in self.texts.items()}
 
     @property
     def keys(self) -> set[str]:
@@ -98,16 +109,22 @@ class StoredRun(msgspec.Struct, frozen=True):
     def without(self, lost: Iterable[str]) -> StoredRun:
         """The same where the objects ``lost`` are not there: listed is only what can be fetched."""
         gone = set(lost)
-        renditions = {
-            name: msgspec.structs.replace(
-                each,
-                window=each.window.without(
-                    {media for media in each.window.names if media_key(self.stream, name, media) in gone}
-                ),
+        windows = {
+            name: window.without(
+                {media for media in window.names if media_key(self.stream, name, media) in gone}
             )
-            for name, each in self.renditions.items()
+            for name, window in self.windows.items()
         }
-        return msgspec.structs.replace(self, renditions=renditions)
+        return msgspec.structs.replace(
+            self,
+            renditions={
+                name: msgspec.structs.replace(each, window=windows[name])
+                for name, each in self.renditions.items()
+            },
+            texts={
+                name: msgspec.structs.replace(each, window=windows[name]) for name, each in self.texts.items()
+            },
+        )
 
 
 def media_key(stream: str, rendition: str, name: str) -> str:

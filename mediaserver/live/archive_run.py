@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -16,6 +16,7 @@ from mediaserver.live.archive_record import (
     Moment,
     StoredRendition,
     StoredRun,
+    StoredText,
     media_key,
     record_key,
 )
@@ -42,6 +43,17 @@ class ArchivedOutput(Protocol):
     def track(self) -> Track | None: ...
 
 
+class ArchivedText(Protocol):
+    """The same of words; :class:`mediaserver.live.output.TextOutput` has it."""
+
+    @property
+    def channel(self) -> str: ...
+    @property
+    def language(self) -> str | None: ...
+    @property
+    def window(self) -> MediaWindow: ...
+
+
 class ArchivedRun(Protocol):
     """What the archive must know of a run; :class:`mediaserver.live.run.StreamRun` has it."""
 
@@ -53,6 +65,8 @@ class ArchivedRun(Protocol):
     def timeline(self) -> StreamTimeline: ...
     @property
     def outputs(self) -> Mapping[str, ArchivedOutput]: ...
+    @property
+    def texts(self) -> Mapping[str, ArchivedText]: ...
     @property
     def frame_rates(self) -> Mapping[str, Fraction]: ...
 
@@ -112,8 +126,7 @@ class RunArchive:
         """Wake the task if a segment has been closed, or the playlists have ended. Never waits."""
         if self.wakes.is_set():
             return
-        for name, output in self._run.outputs.items():
-            window = output.window
+        for name, window in self._windows():
             # A rendition that has just been opened counts from its first number.
             if window.last_msn >= self._next_msn.get(name, window.first_msn) or (
                 window.ended and not self._ended_saved
@@ -125,16 +138,16 @@ class RunArchive:
     def waiting_segments(self) -> int:
         """Closed segments that are held in memory because the store has not taken them yet."""
         return sum(
-            max(0, output.window.last_msn + 1 - max(self._next_msn.get(name, 0), output.window.first_msn))
-            for name, output in self._run.outputs.items()
+            max(0, window.last_msn + 1 - max(self._next_msn.get(name, 0), window.first_msn))
+            for name, window in self._windows()
         )
 
     async def store(self) -> bool:
         """One round: segments, then the record, then deletions. False: something has to be tried again."""
         failure = None
-        outputs = list(self._run.outputs.items())
+        windows = list(self._windows())
         results = await asyncio.gather(
-            *(self._store_rendition(name, output.window) for name, output in outputs), return_exceptions=True
+            *(self._store_rendition(name, window) for name, window in windows), return_exceptions=True
         )
         for result in results:
             if isinstance(result, BaseException):
@@ -153,6 +166,12 @@ class RunArchive:
         return failure is None
 
     # Inside
+
+    def _windows(self) -> Iterator[tuple[str, MediaWindow]]:
+        for name, output in self._run.outputs.items():
+            yield name, output.window
+        for name, text in self._run.texts.items():
+            yield name, text.window
 
     def _failed(self, error: BaseException) -> str:
         self._tally.failures += 1
@@ -182,7 +201,7 @@ class RunArchive:
             self._departed.add(key)
 
     async def _save_record(self) -> None:
-        windows = [output.window for output in self._run.outputs.values()]
+        windows = [window for _, window in self._windows()]
         ended = bool(windows) and all(window.ended for window in windows)
         if not self._record_due and ended == self._ended_saved:
             return
@@ -216,13 +235,17 @@ class RunArchive:
                 )
                 for name, output in run.outputs.items()
             },
+            texts={
+                name: StoredText(text.channel, text.language, snapshot(text.window))
+                for name, text in run.texts.items()
+            },
         )
 
     async def _delete_departed(self) -> None:
         """After the record, which does not name them any more. Where it could not be written, who loads it
         finds out that they are gone."""
-        for output in self._run.outputs.values():
-            self._departed.update(output.window.take_departed())
+        for _, window in self._windows():
+            self._departed.update(window.take_departed())
         while self._departed:
             key = next(iter(self._departed))
             await self._objects.delete(key)

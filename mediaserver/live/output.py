@@ -216,8 +216,9 @@ class TextOutput(PlaylistOutput):
         reports: Callable[[], Sequence[Report]],
         *,
         date_ranges: Callable[[], DateRanges] | None = None,
+        fetch: Fetch | None = None,
     ) -> None:
-        super().__init__(window, reports, date_ranges=date_ranges)
+        super().__init__(window, reports, date_ranges=date_ranges, fetch=fetch)
         self.channel = channel
         """As :class:`transcoder.captions.cue.Cue` has it."""
         self.language = language

@@ -62,6 +62,13 @@ class Output:
 
 
 @dataclass
+class Text:
+    channel: str
+    language: str | None
+    window: MediaWindow
+
+
+@dataclass
 class Run:
     """Stands in for :class:`mediaserver.live.run.StreamRun`."""
 
@@ -69,6 +76,7 @@ class Run:
     timeline: StreamTimeline
     outputs: Mapping[str, Output]
     config: WindowConfig = CONFIG
+    texts: Mapping[str, Text] = field(default_factory=dict)
     frame_rates: Mapping[str, Fraction] = field(default_factory=dict)
 
 
@@ -103,6 +111,10 @@ class Show:
         show.run.outputs = {
             name: Output(each.rendition, each.track, restored.windows[name])
             for name, each in loaded.renditions.items()
+        }
+        show.run.texts = {
+            name: Text(each.channel, each.language, restored.texts[name])
+            for name, each in loaded.run.texts.items()
         }
         archive.sync(show.name, show.run)
         return show

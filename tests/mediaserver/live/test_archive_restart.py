@@ -12,9 +12,10 @@ from mediaserver.live.archive_record import StoredRun
 from mediaserver.settings import StorageSettings
 from mediaserver.storage import FOLDER_NAME, open_objects
 from mediaserver.storage.contract import ObjectMissing, StoreError
-from tests.mediaserver.live.archived import CONFIG, Clock, FlakyObjects, Show
+from tests.mediaserver.live.archived import CONFIG, Clock, FlakyObjects, Show, Text
 from tests.transcoder.manifests.strict_playlist import StrictPlaylist, read_media
 from transcoder.manifests.hls import render
+from transcoder.manifests.window import MediaWindow, Stored
 
 
 @pytest.fixture
@@ -360,6 +361,35 @@ async def test_a_rendition_that_had_nothing_stored_is_level_too(objects: FlakyOb
     assert list(new.windows) == ["source", "audio", "360p"]
     assert len({window.next_msn for window in new.windows.values()}) == 1
     assert len({window.checkpoint() for window in new.windows.values()}) == 1
+
+
+async def test_words_go_on_too(objects: FlakyObjects, clock: Clock) -> None:
+    archive = start(objects, clock)
+    show = Show(archive, clock)
+    words = MediaWindow(CONFIG, "e1", content_type="text/vtt", extension="vtt")
+    show.run.texts = {"captions": Text("CC1", "en", words)}
+    for number in range(20):
+        start_s = show.run.timeline.program_time_s(show.run.timeline.end_s)
+        show.segment()
+        words.add_part(b"part", duration_s=2.0, independent=True, now_s=clock.now_s, program_time_s=start_s)
+        words.end_segment(clock.now_s, b"WEBVTT %d" % number)
+        archive.sync("show", show.run)
+        await archive.wait_idle()
+    assert isinstance(words.lookup(f"e1-{words.first_msn}.vtt"), Stored)
+    clock.advance(1)
+    archive, show = await restart(objects, clock)
+    text = show.run.texts["captions"]
+    assert (text.channel, text.language) == ("CC1", "en")
+    assert text.window.next_msn == show.windows["source"].next_msn
+    listed = [segment for segment in text.window.segments if not segment.gap]
+    assert len(listed) > 10
+    for segment in listed:
+        stored = text.window.lookup(segment.name)
+        assert isinstance(stored, Stored)
+        media = await archive.media(stored)
+        assert media.chunks == (b"WEBVTT %d" % segment.msn,)
+        assert media.content_type == "text/vtt"
+    await archive.close()
 
 
 async def test_nothing_of_what_was_deleted_is_answered(objects: FlakyObjects, clock: Clock) -> None:
