@@ -151,8 +151,12 @@ class PublisherClient:
         scheme: Scheme | None = None,
         chunk_size_bytes: int = 4096,
         encoder: str = "FMLE/3.0 (compatible; mediaserver)",
+        enhanced: bool = True,
     ) -> None:
-        """``random``: ``handshake.RANDOM_SIZE`` bytes. ``scheme``: a digest handshake, or None for plain."""
+        """``random``: ``handshake.RANDOM_SIZE`` bytes. ``scheme``: a digest handshake, or None for plain.
+
+        ``enhanced``: whether it says that it speaks enhanced RTMP.
+        """
         self.state = ClientState.HANDSHAKE
         self.units_sent = 0
         self.sent_bytes = 0
@@ -167,6 +171,7 @@ class PublisherClient:
         self._announced = dict.fromkeys(Kind, 0)
         self._left_out: set[int] = set()
         self._encoder = encoder
+        self._enhanced = enhanced
         self._chunk_size_bytes = chunk_size_bytes
         self._handshake: ClientHandshake | None = ClientHandshake(random=random, scheme=scheme)
         self._reader = ChunkReader()
@@ -284,9 +289,10 @@ class PublisherClient:
             "type": "nonprivate",
             "flashVer": self._encoder,
             "tcUrl": self._url.tc_url,
-            # What we may send; older servers know only the list.
-            **our_capabilities(),
         }
+        if self._enhanced:
+            # What we may send; older servers know only the list.
+            properties |= our_capabilities()
         self._call(Command("connect", _CONNECT_TRANSACTION, properties))
 
     def _handle(self, message: RawMessage) -> None:
