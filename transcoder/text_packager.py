@@ -37,6 +37,14 @@ class _Told:
     """It was still on the screen when it was first written: the rest of it follows piece by piece."""
     written_s: float = -math.inf
 
+    @property
+    def gone_s(self) -> float:
+        """When it goes, as far as is known."""
+        cue = self.cue
+        if cue.end_s is not None:
+            return cue.end_s
+        return math.inf if cue.until_s is None else cue.until_s
+
 
 @dataclass(slots=True)
 class _OpenSegment:
@@ -175,13 +183,13 @@ class TextPackager:
         for key, told in list(self._told.items()):
             if (piece := self._piece(told, start_s, end_s)) is not None:
                 pieces.append(piece)
-            if told.cue.end_s is not None and told.cue.end_s <= end_s:
+            if told.gone_s <= end_s:
                 del self._told[key]
         return pieces
 
     def _piece(self, told: _Told, start_s: float, end_s: float) -> Piece | None:
         cue = told.cue
-        if cue.start_s >= end_s or (cue.end_s is not None and cue.end_s <= start_s):
+        if cue.start_s >= end_s or told.gone_s <= start_s:
             return None
         if told.start_s is None:
             # What was on the screen before it has been written up to here.
@@ -190,7 +198,7 @@ class TextPackager:
             return self._made(cue, told.start_s, cue.end_s)
         told.in_pieces = True
         from_s = max(told.start_s, told.written_s)
-        told.written_s = end_s if cue.end_s is None else min(end_s, cue.end_s)
+        told.written_s = min(end_s, told.gone_s)
         return self._made(cue, from_s, told.written_s)
 
     def _made(self, cue: Cue, from_s: float, to_s: float) -> Piece | None:

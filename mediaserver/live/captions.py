@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from ingest.publication import TimedText
 from mediaserver.live.output import TextOutput
-from transcoder.captions.cue import Cue, plain_line
+from transcoder.captions import spoken
+from transcoder.captions.cue import Cue
 from transcoder.captions.extractor import CaptionExtractor
 from transcoder.manifests.window import WindowCheckpoint
 from transcoder.media import AccessUnit, Track
@@ -16,12 +17,7 @@ from transcoder.text_packager import TextPackager
 
 log = logging.getLogger(__name__)
 
-TEXT_CHANNEL = "TEXT"
-"""For what did not come in the pictures."""
-SHORTEST_S = 2.0
-LONGEST_S = 7.0
-READ_CHARACTERS_PER_S = 15.0
-"""How fast subtitles are commonly read."""
+TEXT_CHANNEL = spoken.CHANNEL
 
 OpenText = Callable[[str, str | None, WindowCheckpoint], TextOutput | None]
 
@@ -36,6 +32,7 @@ class Captions:
         self._config = config
         self._open_text = open_text
         self._extractor = CaptionExtractor()
+        self._spoken = spoken.SpokenCues()
         self._texts: dict[tuple[str, str | None], TextPackager | None] = {}
         for output in known:
             packager.add_text(self._add(output))
@@ -51,18 +48,9 @@ class Captions:
             self._show(cue)
 
     def hear(self, text: TimedText) -> None:
-        """Words that came beside the pictures; they stay for as long as they take to be read."""
-        read_s = len(text.text) / READ_CHARACTERS_PER_S
-        duration_s = text.duration_s or min(LONGEST_S, max(SHORTEST_S, read_s))
-        self._show(
-            Cue(
-                start_s=text.time_s,
-                end_s=text.time_s + duration_s,
-                lines=tuple(plain_line(line) for line in text.text.splitlines() if line.strip()),
-                channel=TEXT_CHANNEL,
-                language=text.language,
-            )
-        )
+        """Words that came beside the pictures."""
+        for cue in self._spoken.hear(text.time_s, text.text, text.language, text.duration_s):
+            self._show(cue)
 
     def _show(self, cue: Cue) -> None:
         key = cue.channel, cue.language

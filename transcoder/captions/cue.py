@@ -42,6 +42,8 @@ class Cue:
     lines: tuple[Line, ...]
     channel: str
     """``CC1`` to ``CC4``, ``SERVICE1`` to ``SERVICE6``, or what else the words came by."""
+    until_s: float | None = None
+    """When it goes at the latest, where ``end_s`` is not known yet."""
     cue_id: int = 0
     """Unique in its channel; 0 for a cue that is told once, with its end."""
     placement: Placement = AUTOMATIC

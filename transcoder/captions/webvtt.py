@@ -55,10 +55,15 @@ def _cue(piece: Piece) -> str:
 def _settings(placement: Placement) -> str:
     settings = ""
     if placement.top_percent is not None:
-        settings += f" line:{placement.top_percent:g}%"
+        settings += f" line:{_percent(placement.top_percent)}"
     if placement.left_percent is not None:
-        settings += f" position:{placement.left_percent:g}% align:start"
+        settings += f" position:{_percent(placement.left_percent)} align:start"
     return settings
+
+
+def _percent(percent: float) -> str:
+    """Never with an exponent, which WebVTT does not know."""
+    return f"{min(100.0, max(0.0, percent)):.2f}".rstrip("0").rstrip(".") + "%"
 
 
 def _line(line: Line) -> str:
