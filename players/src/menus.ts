@@ -67,6 +67,7 @@ export function captionSections(renditions: readonly TextRendition[], chosen: nu
 /** The broadcaster's name for it, and beside it the language where the name does not say it already. */
 function named(value: number, name: string, language: string): { value: number; name: string; detail: string } {
   const inWords = languageName(language);
-  const known = name.toLowerCase().includes(inWords.toLowerCase());
-  return { value, name: name || inWords, detail: known ? '' : inWords };
+  const shown = name || inWords;
+  const told = shown.toLowerCase().includes(inWords.toLowerCase());
+  return { value, name: shown, detail: told ? '' : inWords };
 }

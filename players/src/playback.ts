@@ -1,6 +1,6 @@
 /**
  * Plays one live stream into a <video>: hls.js or dash.js where the browser has media sources, its own HLS
- * elsewhere. Starts, mends itself, and tells what it does by `change` events; `begin` when the video element's
+ * elsewhere. Starts, mends itself, and tells what it does by `change` events; `begin` before the video element's
  * clock begins anew, `break` when the source has changed. Knows no HTTP API and no page.
  */
 import { bufferAhead_s } from './buffer.ts';
@@ -225,11 +225,12 @@ export class Playback extends EventTarget {
   }
 
   #begin(): void {
+    // Before the engine goes, and the last picture with it.
+    this.dispatchEvent(new Event('begin'));
     this.#forgetMend();
     this.#release();
     this.#freeze.rest(performance.now() / 1000);
     this.#setPhase('loading');
-    this.dispatchEvent(new Event('begin'));
     this.#makeEngine();
     if (this.#engine) this.#playUnlessPaused();
   }

@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { liveBase, parseWatchAddress, publishAddress, renditionOf, withSession } from '../src/address.ts';
+import {
+  liveBase,
+  manifestUrl,
+  parseStudioAddress,
+  parseWatchAddress,
+  publishAddress,
+  renditionOf,
+  watchLink,
+  withSession,
+} from '../src/address.ts';
 
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl';
 const parse = (text: string) => parseWatchAddress(new URL(text, 'https://media.example'));
@@ -82,4 +91,27 @@ describe('where to publish', () => {
   it('keeps a stream named like its folder', () => {
     expect(publishAddress('rtmp://h/live/live', 'live', 'k', 'h').server).toBe('rtmp://h/live');
   });
+});
+
+it('asks for dash.js where it is wanted', () => {
+  expect(parse('/watch/mine?tech=dash')?.technology).toBe('dash');
+  expect(parse('/watch/mine?tech=other')?.technology).toBe('hls');
+  expect(manifestUrl('mine', null, 'hls')).toBe('/live/mine/master.m3u8');
+  expect(manifestUrl('mine', JWT, 'dash')).toBe(`/t/${JWT}/live/mine/manifest.mpd`);
+  expect(withSession('/live/mine/manifest.mpd', 'abc')).toBe('/live/mine/manifest.mpd?session=abc');
+});
+
+it.each([
+  ['/studio', null],
+  ['/studio/', null],
+  ['/studio/mine', 'mine'],
+  ['/studio/mine/', 'mine'],
+  ['/studio/a.b', null],
+])('%s is the studio of %s', (path, stream) => {
+  expect(parseStudioAddress(new URL(path, 'https://media.example'))).toBe(stream);
+});
+
+it('keeps a token out of what servers log', () => {
+  expect(watchLink('mine', JWT)).toBe(`/watch/mine#token=${JWT}`);
+  expect(watchLink('mine', null)).toBe('/watch/mine');
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { overlayFor, type Known } from '../src/overlay.ts';
+import { badgeFor, overlayFor, type Known } from '../src/overlay.ts';
 import { knownFromError, pauseFor_ms } from '../src/stream-watch.ts';
 import { ApiError } from '../src/api.ts';
 
@@ -55,4 +55,10 @@ describe('following the state', () => {
     expect(knownFromError(new ApiError(503, 'busy', ''))).toBeNull();
     expect(knownFromError(new Error('x'))).toBeNull();
   });
+});
+
+it('says quietly that a moving picture is a slate', () => {
+  expect(badgeFor('interrupted', 'playing')).toBe('Waiting for the broadcaster');
+  expect(badgeFor('interrupted', 'stalled')).toBeNull();
+  expect(badgeFor('live', 'playing')).toBeNull();
 });

@@ -9,6 +9,7 @@ describe('backing off', () => {
     expect([1, 2, 3, 4].map((failures) => backOff_ms(failures, 0.5))).toEqual([1000, 2000, 4000, 8000]);
     expect(backOff_ms(50, 0.5)).toBe(30_000);
   });
+  it('waits no longer than it was told', () => expect(backOff_ms(50, 0.5, 4000)).toBe(4000));
   it('scatters by a quarter', () => {
     expect(backOff_ms(2, 0)).toBe(1500);
     expect(backOff_ms(2, 1)).toBe(2500);

@@ -37,6 +37,13 @@ describe('what is done about a fault', () => {
   });
 });
 
+it('asks at least every two seconds while a server restarts, and seldom after a minute', () => {
+  const recovery = new Recovery();
+  const delays = Array.from({ length: 50 }, (_, index) => recovery.fault('manifest', index * 2, 1).delay_ms);
+  expect(Math.max(...delays.slice(0, 30))).toBeLessThanOrEqual(2000);
+  expect(delays.at(-1)).toBeGreaterThan(5000);
+});
+
 it('forgets a trouble that is over', () => {
   const recovery = new Recovery();
   recovery.fault('media', 0, MIDDLE);

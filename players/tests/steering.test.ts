@@ -199,3 +199,37 @@ it('takes whole segments as parts where a stream has none', () => {
   expect(simulation.stalls).toBe(0);
   expect(simulation.distance_s).toBeLessThan(2.5);
 });
+
+describe('a break of the source', () => {
+  it('takes back the stalls that it explains', () => {
+    const steering = new Steering({ part_s: 0.25 });
+    const before_s = steering.target_s;
+    steering.stalled(100);
+    steering.stalled(101);
+    expect(steering.target_s).toBeGreaterThan(before_s);
+    steering.broke(102);
+    expect(steering.target_s).toBe(before_s);
+  });
+
+  it('excuses what comes right after it, and nothing else', () => {
+    const steering = new Steering({ part_s: 0.25 });
+    steering.stalled(50);
+    const after_s = steering.target_s;
+    steering.broke(100);
+    steering.stalled(101);
+    expect(steering.target_s).toBe(after_s);
+    steering.stalled(103);
+    expect(steering.target_s).toBeGreaterThan(after_s);
+  });
+});
+
+it('comes close again soon after a very slow link has become quick', () => {
+  const player = new Simulation(1);
+  player.travel_s = 3;
+  player.run(30);
+  expect(player.steering.target_s).toBeGreaterThan(2.5);
+  player.travel_s = 0.03;
+  player.run(45);
+  expect(player.steering.target_s).toBeLessThan(1.2);
+  expect(player.jumps).toBe(0);
+});

@@ -58,14 +58,22 @@ export class ChoiceMenu extends LitElement {
         cursor: pointer;
       }
       .opener {
+        position: relative;
         display: grid;
+        justify-items: center;
         place-items: center;
         width: 2.75rem;
         min-height: 2.75rem;
         border-radius: 8px;
       }
-      .opener.lit {
-        box-shadow: inset 0 -3px 0 -1px #9fb0ff;
+      .opener.lit::after {
+        content: '';
+        position: absolute;
+        bottom: 0.3125rem;
+        width: 1.25rem;
+        height: 0.1875rem;
+        border-radius: 2px;
+        background: #9fb0ff;
       }
       button:focus-visible {
         outline: 2px solid #fff;

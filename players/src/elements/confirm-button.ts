@@ -3,10 +3,12 @@ import { buttons, reset } from '../styles/shared.ts';
 
 /** A button for what cannot be taken back: the first press asks, the second does. */
 export class ConfirmButton extends LitElement {
-  static override properties = { label: {}, question: {}, disabled: { type: Boolean }, sure: { state: true } };
+  static override properties = { label: {}, question: {}, disabled: { type: Boolean }, outlined: { type: Boolean }, sure: { state: true } };
   declare label: string;
   declare question: string;
   declare disabled: boolean;
+  /** Looks like a button before the pointer is on it. */
+  declare outlined: boolean;
   declare sure: boolean;
 
   static override styles = [reset, buttons];
@@ -18,13 +20,14 @@ export class ConfirmButton extends LitElement {
     this.label = '';
     this.question = 'Sure?';
     this.disabled = false;
+    this.outlined = false;
     this.sure = false;
   }
 
   protected override render() {
     return html`<button
         type="button"
-        class="compact ${this.sure ? 'danger sure' : 'quiet'}"
+        class="compact ${this.sure ? 'danger sure' : this.outlined ? '' : 'quiet'}"
         ?disabled=${this.disabled}
         @click=${this.#press}
         @blur=${() => (this.sure = false)}

@@ -154,14 +154,14 @@ export class Graph extends LitElement {
         <span class="now">${first === null ? '–' : kind.text(first)} <small>${kind.unit}</small></span>
       </header>
       <div class="plot" role="img" aria-label=${graphText(kind, latest)}></div>
-      <ul aria-hidden="true">
-        ${latest.length > 1
-          ? latest.map(
+      ${latest.length > 1
+        ? html`<ul aria-hidden="true">
+            ${latest.map(
               ([name, value], index) =>
                 html`<li><i class="c${index % COLOURS}"></i>${name} <b>${value === null ? '–' : kind.text(value)}</b></li>`,
-            )
-          : ''}
-      </ul>`;
+            )}
+          </ul>`
+        : ''}`;
   }
 
   protected override updated(changed: Map<string, unknown>): void {

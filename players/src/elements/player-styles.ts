@@ -43,6 +43,18 @@ export const playerStyles = [
       height: 100%;
       object-fit: contain;
     }
+    canvas {
+      position: absolute;
+      inset: 0;
+      width: 100%;
+      height: 100%;
+      object-fit: contain;
+      background: #000;
+      pointer-events: none !important;
+    }
+    media-controller:not([userinactive]) video::-webkit-media-text-track-container {
+      transform: translateY(-3.25rem);
+    }
     .bare video {
       visibility: hidden;
     }

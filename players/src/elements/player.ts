@@ -46,6 +46,8 @@ export class Player extends LitElement {
   static override styles = playerStyles;
 
   readonly #video = document.createElement('video');
+  /** The last picture, shown while the player begins anew: nobody needs to see that. */
+  readonly #last = document.createElement('canvas');
   #live: LivePlayer | null = null;
   #refresh: ReturnType<typeof setInterval> | undefined;
 
@@ -83,6 +85,10 @@ export class Player extends LitElement {
   #begin(): void {
     const video = this.#video;
     video.slot = 'media';
+    this.#last.slot = 'centered-chrome';
+    this.#last.width = 0;
+    this.#last.setAttribute('noautohide', '');
+    this.#last.setAttribute('aria-hidden', 'true');
     video.playsInline = true;
     video.preload = 'auto';
     video.tabIndex = -1;
@@ -91,6 +97,7 @@ export class Player extends LitElement {
     const live = new LivePlayer(video, { stream, token, technology });
     this.#live = live;
     live.addEventListener('change', () => this.requestUpdate());
+    live.playback.addEventListener('begin', () => this.#keepPicture());
     live.watch.addEventListener('change', () => {
       const detail = { known: live.watch.known, stream: live.watch.stream };
       this.dispatchEvent(new CustomEvent('stream-change', { detail, bubbles: true, composed: true }));
@@ -101,6 +108,14 @@ export class Player extends LitElement {
       live.captions.tick();
       this.requestUpdate();
     }, 500);
+  }
+
+  #keepPicture(): void {
+    const { videoWidth, videoHeight, readyState } = this.#video;
+    if (videoWidth === 0 || readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
+    this.#last.width = videoWidth;
+    this.#last.height = videoHeight;
+    this.#last.getContext('2d')?.drawImage(this.#video, 0, 0);
   }
 
   protected override updated(): void {
@@ -137,6 +152,7 @@ export class Player extends LitElement {
       @mediapauserequest=${this.#onPauseRequest}
     >
       ${this.#video}
+      ${phase === 'loading' && this.#last.width > 0 ? this.#last : nothing}
       <ms-player-overlay
         slot="centered-chrome"
         noautohide

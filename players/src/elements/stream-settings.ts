@@ -84,21 +84,21 @@ export class StreamSettings extends LitElement {
       </div>
       <div class="field">
         <label for="visibility">Who may watch</label>
-        <select id="visibility">
+        <div class="select"><select id="visibility">
           <option value="public" ?selected=${stream.visibility === 'public'}>Everyone</option>
           <option value="private" ?selected=${stream.visibility === 'private'}>Only with a link that you make</option>
-        </select>
+        </select></div>
       </div>
       <div class="field">
         <label for="ladder">Qualities</label>
-        <select id="ladder" aria-describedby="ladder-hint">
+        <div class="select"><select id="ladder" aria-describedby="ladder-hint">
           ${chosen === null && stream.ladder
             ? html`<option value="" selected>${ladderWords(stream.ladder)}</option>`
             : nothing}
           ${Object.entries(LADDERS).map(
             ([key, { words }]) => html`<option value=${key} ?selected=${key === chosen}>${words}</option>`,
           )}
-        </select>
+        </select></div>
         <p class="hint" id="ladder-hint">Counts from the next broadcast on.</p>
       </div>
       <label class="check">

@@ -186,6 +186,7 @@ export class StudioStream extends LitElement {
         <ms-watch-button .api=${this.#api} .stream=${stream}></ms-watch-button>
         ${stream.publisher
           ? html`<ms-confirm-button
+              outlined
               label="Throw out"
               question="Stop this broadcast?"
               ?disabled=${this.busy}
@@ -222,6 +223,7 @@ export class StudioStream extends LitElement {
         <h2 id="key">Stream key</h2>
         <p class="muted small">The server keeps only its hash. A new one is shown once, and the old one stops working.</p>
         <ms-confirm-button
+          outlined
           label="New key"
           question="Replace the old key?"
           ?disabled=${this.busy}
@@ -240,6 +242,7 @@ export class StudioStream extends LitElement {
         <h2 id="end">Delete</h2>
         <p class="muted small">The stream, its key and its links are gone for good.</p>
         <ms-confirm-button
+          outlined
           label="Delete this stream"
           question="Delete it for good?"
           ?disabled=${this.busy}

@@ -191,6 +191,25 @@ export const fields = css`
     /* 16 px: anything smaller makes iPhones zoom in. */
     font: 400 1rem/1.3 var(--font);
   }
+  select {
+    padding-right: 2.25rem;
+    text-overflow: ellipsis;
+  }
+  .select {
+    position: relative;
+  }
+  .select::after {
+    content: '';
+    position: absolute;
+    top: calc(50% - 0.375rem);
+    right: 1rem;
+    width: 0.4375rem;
+    height: 0.4375rem;
+    border: solid var(--muted);
+    border-width: 0 2px 2px 0;
+    transform: rotate(45deg);
+    pointer-events: none;
+  }
   input::placeholder {
     color: var(--muted);
     opacity: 1;

@@ -14,6 +14,7 @@ from tests.mediaserver.web.conftest import Door
 def built(tmp_path: Path) -> None:
     (tmp_path / "assets").mkdir()
     (tmp_path / "index.html").write_text("<!doctype html><title>home</title>" + " " * 2000)
+    (tmp_path / "studio.html").write_text("<!doctype html><title>studio</title>")
     (tmp_path / "watch.html").write_text("<!doctype html><title>watch</title>")
     (tmp_path / "assets" / "watch-1a2b.js").write_text("export {};\n" * 500)
     (tmp_path / "secret.txt").write_text("not an asset")
@@ -26,8 +27,14 @@ class TestBuilt:
     async def door(self, built: None, door: Door) -> Door:
         return door
 
-    async def test_home_and_watch(self, door: Door) -> None:
-        for path, title in (("/", "home"), ("/watch/mine", "watch"), ("/t/token/watch/mine", "watch")):
+    async def test_home_watch_and_studio(self, door: Door) -> None:
+        for path, title in (
+            ("/", "home"),
+            ("/watch/mine", "watch"),
+            ("/t/token/watch/mine", "watch"),
+            ("/studio", "studio"),
+            ("/studio/mine", "studio"),
+        ):
             async with door.client.get(path) as answer:
                 assert answer.status == 200
                 assert f"<title>{title}</title>" in await answer.text()
@@ -44,8 +51,9 @@ class TestBuilt:
         async with door.client.get("/watch/mine?embed=1") as answer:
             assert "frame-ancestors *" in answer.headers["Content-Security-Policy"]
             assert "X-Frame-Options" not in answer.headers
-        async with door.client.get("/?embed=1") as answer:
-            assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        for path in ("/?embed=1", "/studio/mine?embed=1"):
+            async with door.client.get(path) as answer:
+                assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 
     async def test_assets(self, door: Door) -> None:
         async with door.client.get("/assets/watch-1a2b.js") as answer:
