@@ -9,6 +9,8 @@ from typing import Final
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
+from transcoder.captions.cc_data import cc_pairs
+from transcoder.engine.captions import CaptionCarrier
 from transcoder.engine.decode import UndecodableTrack, VideoDecoder
 from transcoder.engine.gate import PictureGate, Verdict
 from transcoder.engine.inbox import CutMark, Inbox
@@ -47,6 +49,7 @@ class VideoChain:
         self._straightener = Straightener()
         self._gate = PictureGate(_most_per_s(track, rendition))
         self._arrivals: dict[int, tuple[int, float]] = {}
+        self._captions = CaptionCarrier()
         self._last_pts: int | None = None
         self._steady = 0
         self._asleep = False
@@ -92,6 +95,7 @@ class VideoChain:
             self._arrivals.clear()
         pts = rescale(unit.pts, unit.timescale, VIDEO_TIMESCALE)
         self._arrivals[pts] = (rescale(unit.duration, unit.timescale, VIDEO_TIMESCALE), unit.arrival_s)
+        self._captions.put(pts, cc_pairs(self._decoder.track, unit))
         before = self.damage.units
         self._pass_on(self._decoder.decode(unit))
         if self.damage.units != before and self.damage.is_worth_a_line:
@@ -148,7 +152,8 @@ class VideoChain:
         self._steady = self._steady + 1 if steady else 0
         self._last_pts = frame.pts
         duration = told if self._steady >= STEADY_PICTURES else 0
-        picture = Picture(frame, verdict is Verdict.CUT, duration, arrival_s)
+        captions = self._captions.take(frame.pts)
+        picture = Picture(frame, verdict is Verdict.CUT, duration, arrival_s, captions)
         self._stages[0].put((picture, self._straightener.turned))
 
 

@@ -55,12 +55,14 @@ _DEVICE_OPTIONS: Final = {
         "forced-idr": "1",
         "no-scenecut": "1",
         "bf": "0",
+        "a53cc": "0",
     },
     Encoder.QSV: {
         "preset": "veryfast",
         "async_depth": "1",
         "forced_idr": "1",
         "look_ahead": "0",
+        "a53cc": "0",
         "bf": "0",
         "aud": "0",
     },
@@ -130,6 +132,8 @@ def encoder_options(rendition: Rendition) -> dict[str, str]:
         "preset": "veryfast",
         "profile": _profile(rendition),
         "forced-idr": "1",
+        # Captions that FFmpeg's decoder left on a frame: we write them ourselves, into every rung.
+        "a53cc": "0",
         "x264-params": ":".join(f"{name}={value}" for name, value in parameters.items()),
     }
 

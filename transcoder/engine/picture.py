@@ -11,6 +11,7 @@ from av.error import FFmpegError
 from av.filter import Graph
 from av.video.frame import PictureType, VideoFrame
 
+from transcoder.captions.cc_data import CcPair
 from transcoder.media import VIDEO_TIMESCALE
 
 TIME_BASE: Final = Fraction(1, VIDEO_TIMESCALE)
@@ -30,6 +31,8 @@ class Picture:
     duration: int
     """Ticks, where the source is steady enough to tell; else 0."""
     arrival_s: float
+    captions: tuple[CcPair, ...] = ()
+    """Caption bytes that came with it."""
 
 
 class Straightener:

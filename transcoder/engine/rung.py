@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from transcoder.codecs import nal
 from transcoder.encoders import Encoder
+from transcoder.engine.captions import sei
 from transcoder.engine.encoder import (
     FALLBACK_FRAME_RATE,
     PIXEL_FORMAT,
@@ -92,7 +93,7 @@ class Rung:
                 threads=1,
             )
         mark(frame, is_cut=picture.is_cut)
-        return Picture(frame, picture.is_cut, picture.duration, picture.arrival_s)
+        return replace(picture, frame=frame)
 
     def encode(self, picture: Picture) -> None:
         """Encode a scaled picture; what comes out goes to the sinks.
@@ -187,7 +188,7 @@ class Rung:
                     dts=packet.dts,
                     duration=picture.duration if picture else 0,
                     sync=packet.is_keyframe,
-                    payload=nal.from_annexb(bytes(packet)),
+                    payload=(sei(picture.captions) if picture else b"") + nal.from_annexb(bytes(packet)),
                     arrival_s=picture.arrival_s if picture else 0.0,
                 ),
             )

@@ -84,7 +84,7 @@ class SkipWriter:
         if self.deblocking_control:
             bits.golomb(1)  # disable_deblocking_filter_idc
         bits.golomb(self.macroblocks)  # mb_skip_run
-        unit = bytes((_REFERENCE_SLICE,)) + _escaped(bits.trailed())
+        unit = bytes((_REFERENCE_SLICE,)) + escaped(bits.trailed())
         return len(unit).to_bytes(4, "big") + unit
 
 
@@ -130,7 +130,7 @@ class _Bits:
         return self._value.to_bytes(self._count // 8, "big")
 
 
-def _escaped(data: bytes) -> bytes:
+def escaped(data: bytes) -> bytes:
     """7.4.1: no 0x000000 to 0x000003 inside a NAL unit."""
     made = bytearray()
     for byte in data:
@@ -140,4 +140,4 @@ def _escaped(data: bytes) -> bytes:
     return bytes(made)
 
 
-__all__ = ["CodecError", "NoSkips", "SkipWriter"]
+__all__ = ["CodecError", "NoSkips", "SkipWriter", "escaped"]

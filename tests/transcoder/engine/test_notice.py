@@ -7,7 +7,7 @@ import pytest
 from transcoder.codecs import avc
 from transcoder.engine import strokes
 from transcoder.engine.notice import NoticeWriter, wrapped
-from transcoder.engine.skips import NoSkips, SkipWriter, _Bits, _escaped
+from transcoder.engine.skips import NoSkips, SkipWriter, _Bits, escaped
 
 
 def test_every_letter_of_western_europe_is_there() -> None:
@@ -58,7 +58,7 @@ def test_a_skip_picture_bit_by_bit() -> None:
 
 
 def test_emulation_is_prevented() -> None:
-    assert _escaped(b"\x00\x00\x00\x00\x01") == b"\x00\x00\x03\x00\x00\x03\x01"
+    assert escaped(b"\x00\x00\x00\x00\x01") == b"\x00\x00\x03\x00\x00\x03\x01"
     bits = _Bits()
     bits.golomb(4)
     assert bits.trailed() == b"\x2c"
