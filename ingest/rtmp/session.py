@@ -9,7 +9,7 @@ over. What ``connect`` agrees on is in ``negotiation``, the records of events in
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ingest.rtmp import flv
@@ -126,7 +126,9 @@ class ServerSession:
         self.state = State.HANDSHAKE
         self.received_bytes = 0
         self._handshake: ServerHandshake | None = ServerHandshake(random=random)
-        self._reader = ChunkReader(self.config.stranger)
+        # A stranger may use no more chunk streams than a publisher.
+        streams = min(self.config.stranger.chunk_streams, self.config.publisher.chunk_streams)
+        self._reader = ChunkReader(replace(self.config.stranger, chunk_streams=streams))
         self._writer = ChunkWriter()
         self._out = bytearray()
         self._events: deque[Event] = deque()

@@ -15,7 +15,7 @@ from tests.transcoder.codecs.encoded import audio, video
 from transcoder import codecs
 from transcoder.cmaf import ProducerTime, Sample, fragment, init_segment
 from transcoder.cmaf.reader import BoxError, read_fragments, read_init
-from transcoder.codecs import CodecError, aac, av1, avc, hevc, mp3, nal, opus, vp9
+from transcoder.codecs import CodecError, aac, ac3, av1, avc, flac, hevc, mp3, nal, opus, vp9
 from transcoder.media import Codec, Kind, Track
 
 MUTATIONS = 400
@@ -37,6 +37,9 @@ PARSERS: dict[str, Callable[[bytes], object]] = {
     "adts": aac.config_from_adts,
     "opus": opus.OpusConfig.parse,
     "mp3": mp3.Mp3Header.parse,
+    "flac record": flac.FlacConfig.parse,
+    "flac frame": flac.frame_samples,
+    "ac3": ac3.frame_samples,
 }
 
 
@@ -127,6 +130,8 @@ def test_any_bytes_in_any_parser(name: str, data: bytes) -> None:
         (b"\x0a\x40\x00\x00", av1.parse_sequence_header),
         (b"\x82\x49\x83\x42", vp9.parse_key_frame),
         (b"\x12", aac.AacConfig.parse),
+        (b"\xff\xf8", flac.frame_samples),
+        (b"\x0b\x77", ac3.frame_samples),
     ],
 )
 def test_any_bytes_after_a_good_beginning(head: bytes, parse: Callable[[bytes], object], tail: bytes) -> None:

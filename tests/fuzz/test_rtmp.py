@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from ingest.rtmp import flv
+from ingest.rtmp.amf0 import encode_all
 from ingest.rtmp.chunk import ChunkWriter
 from ingest.rtmp.client import PublisherClient, PublishUrl
 from ingest.rtmp.handshake import RANDOM_SIZE, Scheme
 from ingest.rtmp.intake import Intake, SourceRefused
-from ingest.rtmp.message import Command, Video, raw
+from ingest.rtmp.message import Command, Data, Video, raw
 from ingest.rtmp.session import (
     AudioReceived,
     Event,
@@ -26,6 +27,7 @@ from ingest.rtmp.session import (
     PublishRequested,
     ServerSession,
     SessionError,
+    Spoken,
     State,
     VideoReceived,
 )
@@ -36,6 +38,24 @@ AVCC = bytes.fromhex(
     "0164001effe1001a6764001eacd940a02ff970110000030001000003003c0f162d9601000468ef8fcbfdf8f800"
 )
 _SEED = 20_261_121
+
+
+_IDR = b"\x00\x00\x00\x05\x65\x88\x84\x00\x10"
+_COLOUR = encode_all(
+    [
+        {
+            "colorConfig": {"colorPrimaries": 9.0, "transferCharacteristics": 16.0},
+            "hdrCll": {"maxCLL": 1000.0, "maxFall": 200.0},
+            "hdrMdcv": {
+                **{
+                    f"{point}{axis}": 0.3 for point in ("red", "green", "blue", "whitePoint") for axis in "XY"
+                },
+                "maxLuminance": 1000.0,
+                "minLuminance": 0.01,
+            },
+        }
+    ]
+)
 
 
 def serve(pieces: Iterator[bytes] | list[bytes]) -> tuple[ServerSession, list[Event]]:
@@ -58,6 +78,8 @@ def serve(pieces: Iterator[bytes] | list[bytes]) -> tuple[ServerSession, list[Ev
                         _check(intake.audio(timestamp_ms, tag, 0.0), last_dts)
                     case MetadataReceived(values):
                         intake.metadata(values)
+                    case Spoken(timestamp_ms, handler, values):
+                        intake.spoken(timestamp_ms, handler, values, 0.0)
                     case MediaBroken(reason):
                         intake.broken(reason)
                     case _:
@@ -110,6 +132,8 @@ def recorded(scheme: Scheme | None, chunk_size_bytes: int = 128) -> tuple[list[b
         client.send_video(at, flv.Frame(Codec.H264, len(picture).to_bytes(4, "big") + picture, n, n == 0))
         client.send_audio(at, flv.Frame(Codec.AAC, b"\x21\x10\x04\x60\x8c\x1c"))
         client.send_video(at, flv.Frame(Codec.H265, b"\x00\x00\x00\x02\x40\x01", 7))
+        client.send_together(at, [flv.Frame(Codec.AAC, b"\x21\x10", track=number) for number in (1, 2)])
+        client.send_data(at, "onTextData", {"text": f"line {n}", "language": "en"})
     client.finish()
     exchange()
     assert session.state is State.CONNECTED
@@ -172,6 +196,22 @@ def test_mutated_messages_inside_whole_chunks() -> None:
         (18, b"\x02\x00\x0aonMetaData\x08\x00\x00\x00\x01\x00\x05width\x00" + bytes(8) + b"\0\0\x09"),
         (22, b"\x09\x00\x00\x06" + bytes(7) + b"\x27\x01\0\0\0v" + bytes(4)),
         (9, b"\x97\x02\x00\x03\xe8\x01hvc1\x00\x00\x05data"),
+        (9, b"\x96\x01avc1\x01\x00\x00\x02\x00\x00\x00\x05\x65\x88\x84\x00\x10"),
+        (
+            9,
+            b"\x96\x11avc1\x00\x00\x00\x0c\0\0\2\0\0\0\5\x65\x88\x84\0\x10\x01\0\0\x0c\0\0\2\0\0\0\5\x65\x88\x84\0\x10",
+        ),
+        (9, b"\x96\x20avc1\x01\0\0\x2c" + AVCC + b"hvc1\x02\0\0\x04conf"),
+        (9, b"\x84avc1\x02\x00\x09colorInfo" + _COLOUR),
+        (8, b"\x95\x01mp4a\x01\x21\x10\x04"),
+        (8, b"\x95\x21mp4a\x00\0\0\x02\x21\x10fLaC\x01\0\0\x06\xff\xf8\x5a\x18\0\xd6"),
+        (8, b"\x90fLaC\x12\0\x12\0\0\0\x0e\0\0\x0e\x0b\xb8\x02\xf0" + bytes(20)),
+        (8, b"\x91ac-3\x0b\x77\x50\x52\x14\x40\x43\xe1" + bytes(760)),
+        (8, b"\x91ec-3\x0b\x77\x00\x0f\x34\x87\xc0" + bytes(25)),
+        (8, b"\x94ac-3\x01\x06\0\0\0\x3f"),
+        (18, Data(("onTextData", {"text": "words", "language": "deu", "duration": 2.0})).body()),
+        (18, Data(("onCuePoint", {"name": "n", "type": "event", "parameters": {"a": True}})).body()),
+        (18, Data(("onMetaData", {"audioTrackIdInfoMap": {"1": {"language": "de", "name": "x"}}})).body()),
         (9, b"\x96\x01hvc1\x00\x00\x00\x02data"),
         (9, b"\x17\x01\x00\x00\x00\x00\x00\x00\x05\x65\x88\x84\x00\x10"),
         (9, b"\x90hvc1" + bytes(23)),
@@ -214,6 +254,18 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
             case _:
                 del changed[at:]
     return bytes(changed)
+
+
+SESSIONS = sorted((KEPT / "sessions").glob("*.bin"))
+
+
+@pytest.mark.parametrize("path", SESSIONS, ids=lambda path: path.stem)
+def test_recorded_sessions_mutated(path: Path) -> None:
+    """Real encoders' bytes with faults in them: nothing but the errors that are meant for it."""
+    rng = random.Random(_SEED)
+    wire = path.read_bytes()
+    for _ in range(40):
+        serve([b"\x03" + bytes(3072), mutated(wire, rng)])
 
 
 def test_noise() -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from ingest.rtmp import flv
 from ingest.rtmp.amf0 import EcmaArray, Value
-from ingest.rtmp.chunk import ChunkReader, ChunkWriter, RawMessage
+from ingest.rtmp.chunk import ChunkLimits, ChunkReader, ChunkWriter, RawMessage
 from ingest.rtmp.handshake import RANDOM_SIZE
+from ingest.rtmp.limits import Limit
 from ingest.rtmp.message import (
     Acknowledgement,
     Audio,
@@ -421,6 +422,14 @@ def test_strangers_may_send_only_small_messages() -> None:
         peer.say(Video(bytes(65_537)), 1)
     peer = Peer().started()
     assert len(peer.say(Video(b"\x17\x01\0\0\0" + bytes(100_000)), 1)) == 1
+
+
+def test_a_stranger_may_use_no_more_chunk_streams_than_a_publisher() -> None:
+    peer = Peer(SessionConfig(publisher=ChunkLimits(chunk_streams=4))).shake()
+    heads = b"".join(bytes((n,)) + bytes(3) + b"\0\1\0\x09\0\0\0\0" + bytes(128) for n in range(3, 9))
+    with pytest.raises(SessionError, match="more than 4 chunk streams") as raised:
+        peer.say_bytes(heads)
+    assert raised.value.limit is Limit.CHUNK_STREAMS
 
 
 def test_nested_amf_ends_the_session_with_a_sentence() -> None:
