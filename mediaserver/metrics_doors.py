@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client.core import Metric
 
+from ingest.rtmp.limits import Limit
 from mediaserver.metrics_families import counter, gauge
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ def rtmp_metrics(seen: ServerStatistics) -> Iterator[Metric]:
     refused.add_metric(["not_allowed"], seen.refused)
     refused.add_metric(["protocol"], seen.failed)
     limited = counter("rtmp_limited", "How often peers ran into a limit, by which.", ["limit"])
-    for limit, count in seen.limited.items():
-        limited.add_metric([str(limit)], count)
+    # With those that nobody has run into yet: what appears with its first count is no increase to Prometheus.
+    for limit in Limit:
+        limited.add_metric([limit.value], seen.limited.get(limit, 0))
     yield from (open_now, accepted, refused, limited)
 
 

@@ -112,6 +112,24 @@ def test_a_refused_key_is_thrown_out_and_nothing_is_on_air(
     assert "may not publish show" in (tmp_path / "server.log").read_text()
 
 
+def test_a_new_key_reaches_who_publishes_at_the_relay(
+    new_server: Callable[..., ServerProcess],
+    run_publisher: Callable[..., object],
+    until_state: Callable[..., dict],  # type: ignore[type-arg]
+    tmp_path: Path,
+) -> None:
+    """nginx asks again with each update, by what the publisher showed when it came."""
+    server, port = start(new_server), free_port()
+    key = key_of(server, "show")
+    text = relay(tmp_path, port, server).replace("notify_update_timeout 10s", "notify_update_timeout 1s")
+    with nginx(tmp_path, text, port):
+        publisher = run_publisher(ffmpeg(f"rtmp://127.0.0.1:{port}/live/show?key={key}"))
+        until_state(server, "show")
+        assert server.call("POST", "/api/v1/streams/show/key")[0] == 200
+        assert publisher.wait(20) != 0  # type: ignore[attr-defined]
+        until_state(server, "show", "interrupted")
+
+
 def test_an_old_configuration_with_two_lines_more_relays_over_a_crash_of_ours(
     new_server: Callable[..., ServerProcess],
     run_publisher: Callable[..., object],

@@ -165,6 +165,7 @@ def test_doors() -> None:
     assert seen["mediaserver_rtmp_accepted_total", ()] == 5
     assert seen["mediaserver_rtmp_refused_total", (("reason", "protocol"),)] == 3
     assert seen["mediaserver_rtmp_limited_total", (("limit", "amf"),)] == 4
+    assert seen["mediaserver_rtmp_limited_total", (("limit", "tracks"),)] == 0
     assert seen["mediaserver_http_requests_total", (("status", "2xx"),)] == 7
     assert seen["mediaserver_http_requests_total", (("status", "5xx"),)] == 0
     assert seen["mediaserver_http_live_bytes_total", (("kind", "media"),)] == 20

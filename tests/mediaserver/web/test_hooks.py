@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from ingest.publication import PublishRefused, Refusal
@@ -84,6 +86,35 @@ class TestFromARelay:
     async def test_a_proxy_that_is_not_trusted_is_no_relay(self, door: Door, header: str) -> None:
         assert await ask(door, f"{PUBLISH}&key=k", **{header: "10.0.0.5"}) == 403
         assert door.web.statistics().hook.foreign == 1
+
+
+class TestFuzzedForms:
+    @pytest.mark.parametrize("door", [{"relay_addresses": ("127.0.0.1",)}], indirect=True)
+    async def test_no_form_breaks_anything(self, door: Door, caplog: pytest.LogCaptureFixture) -> None:
+        chance = random.Random(20261121)
+        good = f"{PUBLISH}&key=k".encode()
+        pieces = [
+            b"&",
+            b"=",
+            b"%",
+            b"%00",
+            b"%zz",
+            b"+",
+            b"\xff",
+            b"&name=",
+            b"&clientid=",
+            b"call=publish",
+            b";",
+        ]
+        for _ in range(300):
+            cut = chance.randrange(len(good))
+            body = good[:cut] + b"".join(chance.choices(pieces, k=3)) + good[chance.randrange(len(good)) :]
+            async with door.client.post(PATH, data=body, headers=FORM) as answer:
+                assert answer.status in (204, 400, 422), (answer.status, body)
+        for request, client in door.registry.relayed:
+            assert client.isdigit()
+            assert "\x00" not in request.address
+        assert "Traceback" not in caplog.text
 
 
 class TestWithoutRelays:
