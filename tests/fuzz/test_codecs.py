@@ -53,6 +53,9 @@ def seeds() -> dict[Codec, tuple[bytes, tuple[bytes, ...]]]:
     sound = audio("aac")
     speech = audio("libopus", sample_format="flt")
     lame = audio("libmp3lame", sample_rate=44_100)
+    lossless = audio("flac", sample_format="s16")
+    dolby = audio("ac3")
+    dolby_plus = audio("eac3")
 
     def units(stream: object) -> tuple[bytes, ...]:
         return tuple(packet.data[:600] for packet in stream.packets[:4])  # type: ignore[attr-defined]
@@ -65,6 +68,9 @@ def seeds() -> dict[Codec, tuple[bytes, tuple[bytes, ...]]]:
         Codec.AAC: (sound.extradata, units(sound)),
         Codec.OPUS: (speech.extradata, units(speech)),
         Codec.MP3: (lame.packets[0].data[:64], units(lame)),
+        Codec.FLAC: (lossless.extradata, units(lossless)),
+        Codec.AC3: (dolby.packets[0].data[:64], units(dolby)),
+        Codec.EAC3: (dolby_plus.packets[0].data[:64], units(dolby_plus)),
     }
 
 
@@ -93,8 +99,8 @@ def use_everything(track: Track, unit: bytes) -> None:
     """What the program does with a track and a unit."""
     codecs.rfc6381(track)
     codecs.colour(track)
-    init = init_segment(track)
-    read_init(init)
+    if in_segments := track.codec not in (Codec.FLAC, Codec.AC3, Codec.EAC3):
+        read_init(init_segment(track))
     codecs.is_sync(track, unit)
     try:
         cleaned = codecs.clean(track, unit)
@@ -108,6 +114,8 @@ def use_everything(track: Track, unit: bytes) -> None:
     elif sync:
         with contextlib.suppress(CodecError):
             codecs.track_from_sync_unit(track, cleaned)
+    if not in_segments:
+        return
     data = fragment(track, sequence_number=1, base_decode_time=0, samples=[Sample(1, 0, sync, cleaned)])
     assert read_fragments(data, default_sample_flags=0x1_0000)[0].samples[0].payload == cleaned
 

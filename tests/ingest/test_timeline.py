@@ -318,3 +318,52 @@ def test_a_wild_composition_time_is_taken_for_none() -> None:
         assert stamp.pts == stamp.dts
     stamp = timeline.video(VIDEO, 80, 10_000, 0.08)
     assert stamp.pts - stamp.dts == 900_000
+
+
+@pytest.mark.parametrize("lag_ms", [0, 35, 120])
+def test_many_tracks_keep_together_over_jumps_and_wraps(lag_ms: int) -> None:
+    """Three pictures and two sounds of one publisher, each track's messages sent one after the other."""
+    timeline = Timeline()
+    offsets = [(0, 2**32 - 2_000), (6_000, 123_456), (11_000, 9_000_000), (16_000, 0)]
+    events = sorted(
+        (at_ms + (lag_ms if track % 2 == 0 else 0), track, at_ms)
+        for track in (1, 2, 3, 4, 5)
+        for at_ms in range(0, 20_000, 40 if track % 2 else 20)
+    )
+    made: dict[int, list[tuple[int, float]]] = {track: [] for track in range(1, 6)}
+    for arrival_ms, track, at_ms in events:
+        offset = next(offset for since, offset in reversed(offsets) if at_ms >= since)
+        raw = (at_ms + offset) % 2**32
+        if track % 2:
+            stamp = timeline.video(track, raw, 0, arrival_ms / 1000)
+            made[track].append((at_ms, stamp.dts / 90))
+        else:
+            stamp = timeline.audio(track, raw, 960, RATE, arrival_ms / 1000)
+            made[track].append((at_ms, stamp.dts * 1000 / RATE))
+    shifts = {track: {round(place - at_ms) for at_ms, place in units} for track, units in made.items()}
+    for track, units in made.items():
+        assert all(0 < after[1] - before[1] < 250 for before, after in pairwise(units)), track
+    at = {track: dict(units) for track, units in made.items()}
+    for at_ms in range(0, 20_000, 40):
+        places = [at[track][at_ms] for track in at]
+        assert max(places) - min(places) <= 40, (at_ms, places, shifts)
+
+
+def test_nanoseconds_are_added_and_do_not_choose_the_clock() -> None:
+    timeline = Timeline()
+    assert timeline.video(VIDEO, 0, 0, 0.0, 999_999).dts == 90_000 + 90
+    assert timeline.video(VIDEO, 33, 0, 0.033, 366_667).dts == 90_000 + 3003
+    sound = Timeline()
+    assert sound.audio(AUDIO, 0, FRAME, RATE, 0.0, 500_000).dts == RATE + 24
+
+
+def test_a_moment_is_on_the_clock_that_it_is_near_to_and_changes_nothing() -> None:
+    timeline = Timeline()
+    assert timeline.moment_s(5, 0.0) is None
+    timeline.video(VIDEO, 2**32 - 500, 0, 0.0)
+    timeline.video(VIDEO, 500, 0, 1.0)
+    before = timeline.statistics()
+    assert timeline.moment_s(700, 1.0) == 2.2
+    assert timeline.moment_s(2**32 - 200, 1.0) == 1.3
+    assert timeline.moment_s(90_000_000, 1.0) == 2.0  # on no clock that we know: now
+    assert timeline.statistics() == before

@@ -277,11 +277,9 @@ def clean(track: Track, payload: bytes) -> bytes:
         case Codec.MP3:
             return mp3.clean(payload)
         case Codec.FLAC:
-            flac.check(payload)
-            return payload
+            return flac.clean(payload)
         case Codec.AC3 | Codec.EAC3:
-            ac3.check(payload)
-            return payload
+            return ac3.clean(payload)
 
 
 def is_sync(track: Track, payload: bytes) -> bool:

@@ -101,7 +101,9 @@ def frame_samples(payload: bytes) -> int:
     return samples
 
 
-def check(payload: bytes) -> None:
-    """Raises :class:`CodecError` for what does not begin with a whole syncframe."""
+def clean(payload: bytes) -> bytes:
+    """A payload that begins with a whole syncframe and can be timed. Raises :class:`CodecError`."""
     if Ac3Header.parse(payload).frame_bytes > len(payload):
         raise CodecError("AC-3 frame is cut short")
+    frame_samples(payload)
+    return payload

@@ -73,7 +73,7 @@ def frame_samples(payload: bytes) -> int:
     A frame does not tell its length, so that several in one payload could not be told apart: publishers
     send one.
     """
-    check(payload)
+    _check_sync(payload)
     code = payload[2] >> 4
     if code in _COMMON_BLOCK_SIZES:
         return _COMMON_BLOCK_SIZES[code]
@@ -89,8 +89,13 @@ def frame_samples(payload: bytes) -> int:
     return int.from_bytes(field, "big") + 1
 
 
-def check(payload: bytes) -> None:
-    """Raises :class:`CodecError` for what does not begin with a frame header."""
+def clean(payload: bytes) -> bytes:
+    """A payload that begins with a whole frame header. Raises :class:`CodecError`."""
+    frame_samples(payload)
+    return payload
+
+
+def _check_sync(payload: bytes) -> None:
     # 9.1: "Each frame MUST start on a byte boundary and start with the 15-bit frame sync code
     # 0b111111111111100."
     if len(payload) < 6 or payload[0] != 0xFF or payload[1] & 0xFE != 0xF8:
