@@ -156,7 +156,9 @@ def check_port(name: str, host: str, port: int, records: Path | None = None) -> 
     except OSError as error:
         user = listener_on(port) if error.errno == errno.EADDRINUSE else None
         if user is not None and records is not None and user.has_open(records):
-            return Finding(Grade.OK, name, f"{host}:{port} is this server's own, which runs ({user.pid})")
+            return Finding(
+                Grade.OK, name, f"{host}:{port} is used by this data folder's server, process {user.pid}"
+            )
         named = f"{user.name}, process {user.pid}" if user else f"see ss -ltnp 'sport = :{port}'"
         advice = {
             errno.EADDRINUSE: f"stop what uses it ({named}), or set {name}.port",

@@ -64,7 +64,7 @@ class StreamFigures(Struct, frozen=True, kw_only=True):
     at: str
     """RFC 3339, UTC."""
     state: Literal["offline", "starting", "live", "interrupted", "ended"]
-    input_bps: float
+    input_bps: int
     fps: float | None
     """Pictures a second as they arrive, of the leading video track."""
     keyframe_interval_s: float | None
@@ -130,11 +130,11 @@ def figures(stream: LiveStream, now_s: float, unix_s: float) -> StreamFigures:
     return StreamFigures(
         at=datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         state=seen.state.value,
-        input_bps=measured.input_bps,
+        input_bps=round(measured.input_bps),
         fps=_leading_fps(stream, measured),
-        keyframe_interval_s=measured.keyframe_interval_s,
+        keyframe_interval_s=_rounded(measured.keyframe_interval_s),
         timestamp_corrections=corrections() if corrections is not None else 0,
-        latency_s=measured.latency_s,
+        latency_s=_rounded(measured.latency_s),
         viewers=ViewersFigures(
             total=seen.viewers, hls=by_protocol.get("hls", 0), dash=by_protocol.get("dash", 0)
         ),
@@ -155,7 +155,12 @@ def _leading_fps(stream: LiveStream, measured: StreamMeasured) -> float | None:
     if publication is None:
         return None
     pictures = [track.track_id for track in publication.tracks.values() if track.kind is Kind.VIDEO]
-    return measured.fps.get(pictures[0]) if pictures else None
+    return _rounded(measured.fps.get(pictures[0])) if pictures else None
+
+
+def _rounded(value: float | None) -> float | None:
+    """To a thousandth: what is measured is no finer, and a graph asks each second."""
+    return None if value is None else round(value, 3)
 
 
 def _rendition(
@@ -173,7 +178,7 @@ def _rendition(
         name=name,
         state=state,
         encoder=None if rung is None or rung.encoder is None else rung.encoder.value,
-        speed=None if rung is None or rung.speed <= 0 else rung.speed,
-        part_lateness_s=0.0 if parts is None else parts.part_lateness_s,
+        speed=None if rung is None or rung.speed <= 0 else _rounded(rung.speed),
+        part_lateness_s=0.0 if parts is None else round(parts.part_lateness_s, 3),
         bitrate_bps=round(output.window.bandwidth.average_bps or 0),
     )
