@@ -18,6 +18,7 @@ DEADLINE_S: Final = 5.0
 """For each call. A disk that takes longer than this is not the disk that a live stream needs."""
 LIST_DEADLINE_S: Final = 30.0
 """A listing may look into a hundred thousand folders."""
+CLOSE_S: Final = 2.0
 READERS: Final = 8
 WRITERS: Final = 4
 
@@ -65,5 +66,5 @@ class LocalObjects:
         await self._writers.run("the object store cannot be written", DEADLINE_S, self._files.probe)
 
     async def close(self) -> None:
-        await self._writers.close(DEADLINE_S)
-        await self._readers.close(DEADLINE_S)
+        await self._writers.close(CLOSE_S)
+        await self._readers.close(CLOSE_S)
