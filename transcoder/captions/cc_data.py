@@ -33,6 +33,9 @@ class CcType(IntEnum):
     DTVCC_START = 3
 
 
+_TYPES: Final = tuple(CcType)
+
+
 class CcPair(NamedTuple):
     """One cc_data_pkt that is valid."""
 
@@ -115,4 +118,4 @@ def _pairs(t35: bytes) -> Iterator[CcPair]:
     data = t35[start + 2 : start + 2 + 3 * count]
     for at in range(0, len(data) - 2, 3):
         if data[at] & 4:
-            yield CcPair(CcType(data[at] & 3), data[at + 1], data[at + 2])
+            yield CcPair(_TYPES[data[at] & 3], data[at + 1], data[at + 2])

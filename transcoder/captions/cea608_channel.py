@@ -54,7 +54,7 @@ class Channel:
 
     def pass_time(self, time_s: float) -> None:
         """Erase what was forgotten."""
-        if time_s - self._heard_s >= SILENCE_S and not self._displayed.is_empty:
+        if time_s - self._heard_s >= SILENCE_S and not self._displayed.is_clear:
             self._displayed.clear()
             self.refresh.now()
 

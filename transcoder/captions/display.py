@@ -83,9 +83,11 @@ class Refresh:
 
     def is_due(self, time_s: float) -> bool:
         """Whether to tell now. Answers True once."""
+        if not self._now and not self._dirty:
+            return False
         resting = time_s - self._typed_s >= IDLE_S
         settled = self._word_ended and time_s - self._told_s >= SETTLED_S
-        if not self._now and not (self._dirty and (resting or settled)):
+        if not self._now and not resting and not settled:
             return False
         self._now = self._dirty = False
         self._told_s = time_s

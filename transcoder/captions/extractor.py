@@ -38,6 +38,7 @@ class CaptionExtractor:
         self._trackers: dict[str, CueTracker] = {}
         self._heard_s: dict[str, float] = {}
         self._track_id: int | None = None
+        self._has_begun = False
         self._time_s = 0.0
         self.settled_s = 0.0
         """Presentation time up to which all captions are known, in seconds."""
@@ -63,9 +64,15 @@ class CaptionExtractor:
             self._track_id = unit.track_id
         if unit.track_id != self._track_id:
             return []
+        pairs = cc_pairs(track, unit)
+        if not pairs and not self._has_begun:
+            # Most sources have no captions, and should not pay for them.
+            self.settled_s = max(self.settled_s, unit.dts_s)
+            return []
+        self._has_begun = True
         cues: list[Cue] = []
-        for pts, pairs in self._order.push(unit.pts, unit.dts, cc_pairs(track, unit)):
-            cues += self._present(pts / unit.timescale, pairs)
+        for pts, due in self._order.push(unit.pts, unit.dts, pairs):
+            cues += self._present(pts / unit.timescale, due)
         self.settled_s = max(self.settled_s, self._time_s)
         return cues
 

@@ -31,6 +31,11 @@ class Grid:
         self._cells: list[dict[int, Cell]] = [{} for _ in range(rows)]
 
     @property
+    def is_clear(self) -> bool:
+        """Nothing was written, not even a space."""
+        return not any(self._cells)
+
+    @property
     def is_empty(self) -> bool:
         """No character that can be seen."""
         return not any(self._is_visible(row) for row in range(self.rows))
