@@ -277,6 +277,13 @@ class StreamRegistry:
         if record is None or request.key is not None or self._relays is None:
             raise _wrong_key()
         if not await self._relays.holds(request.stream, request.address, record.key_hash):
+            if self._relays.is_relay(request.address):
+                log.warning(
+                    "stream %s: relay %s pushes what it was not granted; its on_publish must come from the "
+                    "same address, with the stream's key of today",
+                    request.stream,
+                    request.address,
+                )
             raise _wrong_key()
 
     async def _carry(self, stream: LiveStream, publication: Publication) -> None:

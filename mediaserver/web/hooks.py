@@ -45,6 +45,8 @@ _STATUS: Final[Mapping[Refusal, int]] = {
     Refusal.OVERLOADED: 503,
 }
 RETRY_AFTER_S: Final = 3
+TOLD_LIMIT: Final = 32
+"""Foreign addresses of which the log hears, once each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ class RelayHook:
         self._relays = relays
         self._proxies = proxies
         self._counts: Counter[str] = Counter()
+        self._told: set[str] = set()
+        """Foreign addresses that the log has heard of."""
 
     def statistics(self) -> HookStatistics:
         return HookStatistics(self._counts["accepted"], self._counts["refused"], self._counts["foreign"])
@@ -91,12 +95,10 @@ class RelayHook:
         if address in self._relays and not self._proxies.hides_client(request):
             return address
         self._counts["foreign"] += 1
-        # Every time would let a stranger fill the log.
-        if self._counts["foreign"] == 1:
-            log.warning(
-                "%s asked /hooks/nginx-rtmp and is not in rtmp.relay_addresses (told once)",
-                address or "somebody",
-            )
+        # Every time would let strangers fill the log.
+        if address not in self._told and len(self._told) < TOLD_LIMIT:
+            self._told.add(address)
+            log.warning("%s asks /hooks/nginx-rtmp and is not in rtmp.relay_addresses", address or "somebody")
         raise Problem(403, "not_a_relay", "This is for the servers in rtmp.relay_addresses.")
 
     async def _ask(self, address: str, fields: Mapping[str, str], *, is_new: bool) -> None:

@@ -70,9 +70,13 @@ async def test_what_was_granted_comes_in_without_a_key(registry: StreamRegistry)
 
 
 @pytest.mark.parametrize("address", [OTHER_RELAY, STRANGER, "127.0.0.1"])
-async def test_a_grant_is_for_the_relay_that_asked(registry: StreamRegistry, address: str) -> None:
+async def test_a_grant_is_for_the_relay_that_asked(
+    registry: StreamRegistry, address: str, caplog: pytest.LogCaptureFixture
+) -> None:
     await registry.allow_relay(request(await make_show(registry)), "7")
     assert await refusal(registry, request(None, address)) is Refusal.WRONG_KEY
+    # Who set the relay up reads why.
+    assert ("was not granted" in caplog.text) is (address == OTHER_RELAY)
 
 
 async def test_a_wrong_key_is_not_covered_by_a_grant(registry: StreamRegistry) -> None:

@@ -118,8 +118,10 @@ class TestFuzzedForms:
 
 
 class TestWithoutRelays:
-    async def test_nobody_may_ask(self, door: Door) -> None:
-        assert await ask(door, f"{PUBLISH}&key=k") == 403
+    async def test_nobody_may_ask(self, door: Door, caplog: pytest.LogCaptureFixture) -> None:
+        for _ in range(3):
+            assert await ask(door, f"{PUBLISH}&key=k") == 403
+        assert caplog.text.count("127.0.0.1 asks") == 1
         assert door.registry.relayed == []
 
 
