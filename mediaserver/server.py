@@ -124,11 +124,14 @@ async def _start(
     stack.push_async_callback(stills.close)
     slates = SlateMaker()
     stack.push_async_callback(slates.close)
+    encoders = EncoderProbe()
+    stack.push_async_callback(encoders.close)
+    encoders.begin(config.transcoder.encoder)
     registry = StreamRegistry(
         StreamRecords(records),
         config.live,
         open_publish=config.access.open_publish,
-        make_worker=partial(LiveWorker, encoders=EncoderProbe()),
+        make_worker=partial(LiveWorker, encoders=encoders),
         make_still=stills.still,
         slates=slates,
         archive=archive,

@@ -32,29 +32,43 @@ def has_device(encoder: Encoder) -> bool:
 
 
 class EncoderProbe:
-    """Tries each encoder once, at the first need, and remembers."""
+    """Tries each encoder once, at the first need, and remembers. Always :meth:`close` it."""
 
     def __init__(
         self, *, deadline_s: float = DEADLINE_S, has_device: Callable[[Encoder], bool] = has_device
     ) -> None:
         self._deadline_s = deadline_s
         self._has_device = has_device
-        self._turn = asyncio.Lock()
-        self._tried: dict[Encoder, str] = {}
+        self._trying: dict[Encoder, asyncio.Task[str]] = {}
 
     async def tried(self, setting: str = AUTO) -> Mapping[Encoder, str]:
         """For each hardware encoder that the setting may mean why it does not work; empty where it does."""
+        # Who is in a hurry may stop waiting; the trying goes on, for the next one who asks.
+        tasks = {encoder: asyncio.shield(task) for encoder, task in self.begin(setting).items()}
+        return {encoder: await task for encoder, task in tasks.items()}
+
+    def begin(self, setting: str = AUTO) -> Mapping[Encoder, asyncio.Task[str]]:
+        """Try what has not been tried yet, ahead of the first need."""
         if not wants_hardware(setting):
             return {}
         wanted = HARDWARE if setting == AUTO else (Encoder(setting),)
-        async with self._turn:
-            for encoder in wanted:
-                if encoder not in self._tried:
-                    self._tried[encoder] = await self._try(encoder)
-                    log.info("encoder %s: %s", encoder, self._tried[encoder] or "works")
-        return {encoder: self._tried[encoder] for encoder in wanted}
+        for encoder in wanted:
+            if encoder not in self._trying:
+                self._trying[encoder] = asyncio.create_task(self._try(encoder), name=f"try {encoder}")
+        return {encoder: self._trying[encoder] for encoder in wanted}
+
+    async def close(self) -> None:
+        """End what is still being tried."""
+        for task in self._trying.values():
+            task.cancel()
+        await asyncio.gather(*self._trying.values(), return_exceptions=True)
 
     async def _try(self, encoder: Encoder) -> str:
+        reason = await self._why_not(encoder)
+        log.info("encoder %s: %s", encoder, reason or "works")
+        return reason
+
+    async def _why_not(self, encoder: Encoder) -> str:
         if not self._has_device(encoder):
             return "no device"
         try:

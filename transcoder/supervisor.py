@@ -54,6 +54,8 @@ log: Final = logging.getLogger(__name__)
 START_S: Final = 15.0
 """Loading FFmpeg takes a third of a second, on a machine under load some seconds."""
 STOP_S: Final = 2.0
+PROBE_S: Final = 2.0
+"""How long a stream waits to hear which hardware there is."""
 WATCH_EVERY_S: Final = 0.25
 _REMEMBERED_CUTS: Final = 8
 
@@ -132,7 +134,7 @@ class LiveWorker:
         """Until :meth:`stop`. Cancelled, it kills the child."""
         try:
             if self._probe is not None and not self._stop.is_set():
-                self._encoders = choose(self._job.encoder, await self._probe.tried(self._job.encoder))
+                self._encoders = await self._choose(self._probe)
             while not self._stop.is_set():
                 self._enter(WorkerState.STARTING, "")
                 why = await self._serve_one_child()
@@ -191,6 +193,15 @@ class LiveWorker:
             given_up=self._keep_up.given_up,
             rungs=session.speeds.figures() if session else (),
         )
+
+    async def _choose(self, probe: EncoderProbe) -> tuple[Encoder, ...]:
+        try:
+            async with asyncio.timeout(PROBE_S):
+                tried = await probe.tried(self._job.encoder)
+        except TimeoutError:
+            log.warning("stream %s: which devices encode is not known yet: software does", self._job.stream)
+            tried = {}
+        return choose(self._job.encoder, tried)
 
     def _enter(self, state: WorkerState, detail: str) -> None:
         if state not in NEXT_STATES[self.state]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 
+from tests.transcoder.engine.live import replaced_child
+from transcoder import child
 from transcoder.encoder_probe import EncoderProbe
 from transcoder.encoders import HARDWARE, Encoder, choose, wants_hardware
 
@@ -62,3 +67,23 @@ async def test_each_encoder_is_really_opened_in_a_child_and_fails_with_its_reaso
     assert all("\n" not in reason and len(reason) <= 500 for reason in tried.values())
     assert await probe.tried("nvenc") == {Encoder.NVENC: tried[Encoder.NVENC]}
     assert asked == list(HARDWARE)
+
+
+async def test_who_does_not_wait_for_the_answer_leaves_it_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child.sys, "executable", replaced_child(tmp_path, "impostor.py", "idle"))
+    probe = EncoderProbe(deadline_s=2.0, has_device=lambda encoder: encoder is Encoder.NVENC)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await probe.tried("nvenc")
+    assert await probe.tried("nvenc") == {Encoder.NVENC: "it hangs"}
+
+
+async def test_closing_ends_what_is_being_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child.sys, "executable", replaced_child(tmp_path, "impostor.py", "idle"))
+    probe = EncoderProbe(deadline_s=1000.0, has_device=lambda encoder: True)
+    tasks = probe.begin()
+    await asyncio.sleep(0)
+    await probe.close()
+    assert all(task.done() for task in tasks.values())
