@@ -124,7 +124,7 @@ def read(text: str) -> MediaPlaylist:
                 playlist.reports[report["URI"]] = (int(report["LAST-MSN"]), int(report["LAST-PART"]))
             case "#EXT-X-ENDLIST":
                 playlist.ended = True
-            case "#EXT-X-VERSION" | "#EXT-X-INDEPENDENT-SEGMENTS":
+            case "#EXT-X-VERSION" | "#EXT-X-INDEPENDENT-SEGMENTS" | "#EXT-X-DATERANGE":
                 pass
             case _:
                 assert not line.startswith("#EXT"), f"unexpected tag: {line}"

@@ -41,7 +41,7 @@ WATCH = """async (seconds) => {
       const [red] = context.getImageData(0, 0, 1, 1).data;
       const words = [];
       for (const track of video.textTracks) {
-        if (track.mode === 'disabled') continue;
+        if (track.mode === 'disabled' || track.kind === 'metadata') continue;
         for (const cue of track.cues ?? []) {
           cues.set(`${cue.startTime} ${cue.text}`, [cue.startTime, cue.endTime, cue.text]);
         }
@@ -180,11 +180,17 @@ async def watched(page: Page, url: str, files: dict[str, tuple[str, bytes]], cho
     return await page.evaluate(WATCH, 9)
 
 
-def check(watched: Any) -> None:
-    """Each caption came with the picture that it names."""
+def numbers_at(watched: Any) -> dict[int, list[float]]:
+    """When each picture was shown, on the video element's clock, by its number modulo 100."""
     at_number: dict[int, list[float]] = {}
     for media_time_s, number, _ in watched["seen"]:
         at_number.setdefault(number, []).append(media_time_s)
+    return at_number
+
+
+def check(watched: Any) -> None:
+    """Each caption came with the picture that it names."""
+    at_number = numbers_at(watched)
     begins: dict[int, float] = {}
     for start_s, _, text in watched["cues"]:
         frame = int(text.removeprefix("FRAME "))
