@@ -7,9 +7,12 @@ amount, or raises :class:`FramingError`, which replaces the child and costs nobo
 
 from __future__ import annotations
 
+import struct
+from dataclasses import replace
 from typing import Final
 
 from transcoder import codecs
+from transcoder.cmaf.init import init_segment
 from transcoder.framing import FramingError
 from transcoder.ladder import AUDIO_BITRATE_BPS, WIDTH_LIMIT, Ladder, Rendition
 from transcoder.media import VIDEO_TIMESCALE, AccessUnit, Track
@@ -94,6 +97,9 @@ class Answers:
         if not self._tracks.spend(1):
             raise FramingError(f"one format of {rendition} after the other")
         _check_track(track, asked)
+        # What the tracks are called is not the child's to say.
+        track = replace(track, language=asked.language, name=asked.label)
+        check_describable(track)
         self._made[rendition] = track
         return track
 
@@ -118,12 +124,18 @@ def _check_track(track: Track, asked: Rendition) -> None:
         raise FramingError(f"another format than was asked for {asked.name}")
     sane = all(0 <= side <= WIDTH_LIMIT for side in (track.width, track.height))
     sound = (track.sample_rate, track.channels) == (asked.sample_rate, asked.channels)
-    if not sane or not sound or track.sample_aspect != 1:
+    plain = track.sample_aspect == 1 and track.frame_rate == asked.frame_rate and track.hdr is None
+    if not sane or not sound or not plain:
         raise FramingError(f"a strange format for {asked.name}")
+
+
+def check_describable(track: Track) -> None:
+    """Whether an init segment and a playlist can be written for it. Raises :class:`FramingError`."""
     try:
         codecs.rfc6381(track)
-    except codecs.CodecError as error:
-        raise FramingError(f"a format that cannot be read for {asked.name}: {error}") from error
+        init_segment(track)
+    except (codecs.CodecError, ValueError, struct.error) as error:
+        raise FramingError(f"a format that cannot be described: {error}") from error
 
 
 def _check_unit(unit: AccessUnit, track: Track | None) -> None:

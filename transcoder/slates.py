@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from transcoder import codecs, framing
+from transcoder import framing
+from transcoder.answers import check_describable
 from transcoder.asked import AskedChild, NoAnswer
 from transcoder.child import Child
 from transcoder.framing import FramingError
@@ -137,10 +138,7 @@ def _check(track: Track, rendition: Rendition) -> None:
     timescale = VIDEO_TIMESCALE if rendition.kind is Kind.VIDEO else rendition.sample_rate
     if (track.track_id, track.codec, track.timescale) != (rendition.source_track_id, codec, timescale):
         raise FramingError(f"another format than was asked for {rendition.name}")
-    try:
-        codecs.rfc6381(track)
-    except codecs.CodecError as error:
-        raise FramingError(f"a format that cannot be read for {rendition.name}: {error}") from error
+    check_describable(track)
 
 
 def _check_unit(unit: AccessUnit, track: Track, before: list[AccessUnit]) -> None:

@@ -47,15 +47,19 @@ async def test_a_child_that_takes_all_and_gives_nothing_back_is_replaced(
         assert live.worker.statistics().restarts == 1
 
 
-@pytest.mark.parametrize("how", ["huge", "units", "tracks", "reports"])
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [("huge", "a frame of"), ("units", "more units"), ("tracks", "one format"), ("reports", "more reports")],
+)
 async def test_a_child_that_floods_is_replaced_and_costs_little_memory(
-    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    how: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(child.sys, "executable", replaced_child(tmp_path, "impostor.py", how, times=1))
     clip, before_bytes = picture(), peak_bytes()
     async with rig(clip) as live:
         await live.until_state(WorkerState.BACKOFF)
-        assert "nonsense" in next(detail for state, detail in live.states if state is WorkerState.BACKOFF)
+        why = next(detail for state, detail in live.states if state is WorkerState.BACKOFF)
+        assert f"nonsense: {said}" in why
         flooded_bytes = sum(len(unit.payload) for units in live.units.values() for unit in units)
         assert flooded_bytes < 24 << 20
         assert sum(map(len, live.tracks.values())) < 100

@@ -6,9 +6,13 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from transcoder.answers import UNIT_LIMIT_BYTES, Allowance, Answers
+from transcoder.cmaf.init import init_segment
 from transcoder.framing import FramingError
+from transcoder.hdr import Hdr
 from transcoder.ladder import Ladder, plan
 from transcoder.media import AccessUnit, Codec, Track
 
@@ -24,7 +28,7 @@ SOURCE = Track(
     height=240,
     frame_rate=Fraction(30),
 )
-MADE = replace(SOURCE, frame_rate=None)
+MADE = SOURCE
 (RUNG,) = plan({1: SOURCE}, ["240p"]).video
 UNIT = AccessUnit(1, Codec.H264, 90_000, 3000, 3000, 3000, True, b"x", 0.0)
 
@@ -51,12 +55,63 @@ def at(number: int, payload: bytes = b"x") -> AccessUnit:
         ("240p", replace(MADE, width=1 << 20)),
         ("240p", replace(MADE, height=-1)),
         ("240p", replace(MADE, sample_rate=48_000)),
+        ("240p", replace(MADE, frame_rate=Fraction(-1))),
+        ("240p", replace(MADE, hdr=Hdr(transfer=1 << 80))),
+        ("240p", replace(MADE, config=AVCC[:20])),
         ("240p", replace(MADE, sample_aspect=Fraction(-1, 2))),
     ],
 )
 def test_strange_formats(answers: Answers, rendition: str, track: Track) -> None:
     with pytest.raises(FramingError):
         answers.track(rendition, track)
+
+
+def test_what_tracks_are_called_is_not_the_childs_to_say(answers: Answers) -> None:
+    made = answers.track("240p", replace(MADE, language="x" * 1000, name="<script>"))
+    assert (made.language, made.name) == (None, None)
+
+
+class Anything:
+    """Tracks and units that are almost right."""
+
+    numbers = st.sampled_from([0, 1, 2, 240, 426, 90_000]) | st.integers(-(1 << 70), 1 << 70)
+    tracks = st.builds(
+        replace,
+        st.just(MADE),
+        config=st.just(AVCC) | st.binary(max_size=80) | st.builds(lambda cut: AVCC[:cut], st.integers(0, 60)),
+        width=numbers,
+        height=numbers,
+        track_id=st.just(1) | numbers,
+        timescale=st.just(90_000) | numbers,
+        codec=st.just(Codec.H264) | st.sampled_from(Codec),
+        sample_rate=st.just(0) | numbers,
+        sample_aspect=st.just(Fraction(1)) | st.fractions(),
+        frame_rate=st.just(Fraction(30)) | st.none() | st.fractions(),
+    )
+    units = st.builds(
+        replace,
+        st.just(UNIT),
+        pts=numbers,
+        dts=numbers,
+        duration=numbers,
+        track_id=st.just(1) | numbers,
+        timescale=st.just(90_000) | numbers,
+        payload=st.binary(max_size=20),
+    )
+
+
+@given(said=st.lists(Anything.tracks | Anything.units, max_size=30))
+def test_whatever_is_said_is_taken_or_refused(said: list[Track | AccessUnit]) -> None:
+    answers, last = Answers(Ladder((RUNG,), ())), -1
+    for each in said:
+        try:
+            if isinstance(each, Track):
+                init_segment(answers.track("240p", each))
+            elif answers.unit("240p", each):
+                assert last < each.dts <= each.pts
+                last = each.dts
+        except FramingError:
+            continue
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from fractions import Fraction
 
 from transcoder import framing
 from transcoder.media import Codec, Track
@@ -14,7 +15,15 @@ from transcoder.media import Codec, Track
 AVCC = bytes.fromhex(  # made by x264: High, 426x240
     "01640015ffe1001967640015acd941b1fe4e10000003001000000303c0f162d96001000668ebe3cb22c0fdf8f800"
 )
-MADE = Track(track_id=1, codec=Codec.H264, timescale=90_000, config=AVCC, width=426, height=240)
+MADE = Track(
+    track_id=1,
+    codec=Codec.H264,
+    timescale=90_000,
+    config=AVCC,
+    width=426,
+    height=240,
+    frame_rate=Fraction(30),
+)
 how = sys.argv[1]
 taken = 0
 
