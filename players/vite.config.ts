@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { hlsFromSource } from './build/hls-from-source.ts';
+import { hlsMended } from './build/hls-mended.ts';
 import { mediaChromeUnderStrictCsp } from './build/media-chrome-csp.ts';
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -8,7 +9,7 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 export default defineConfig({
   root: here('.'),
   base: '/',
-  plugins: [hlsFromSource(), mediaChromeUnderStrictCsp()],
+  plugins: [hlsFromSource(), hlsMended(), mediaChromeUnderStrictCsp()],
   build: {
     outDir: here('../mediaserver/web/pages/dist'),
     emptyOutDir: true,
