@@ -5,6 +5,7 @@ One :class:`Intake` serves one publish, from accept to its end. Pure: arrival ti
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
@@ -12,9 +13,11 @@ from typing import Final
 from ingest.publication import Remark, TrackUpdate
 from ingest.rtmp import colour_info, flv, track_info
 from ingest.rtmp.amf0 import Value
+from ingest.rtmp.caption_data import caption_data
 from ingest.rtmp.spoken import Allowance, spoken
 from ingest.timeline import Timeline, TimelineConfig, TimelineStatistics
 from transcoder import codecs
+from transcoder.codecs import sei
 from transcoder.hdr import Hdr
 from transcoder.media import AccessUnit, Codec, Kind, Track
 
@@ -50,6 +53,7 @@ SECOND_LIMIT_UNITS: Final = 5_000
 """Far above 480 pictures, or 400 packets of 2.5 ms of Opus."""
 REMARKS_PER_S: Final = 10.0
 REMARKS_BURST: Final = 50
+MOST_WAITING_CAPTIONS: Final = 8
 _SELF_DESCRIBING: Final = frozenset({Codec.MP3, Codec.AC3, Codec.EAC3})
 """Sound without a configuration: a frame's own header says what the track is."""
 
@@ -114,6 +118,8 @@ class Intake:
         self._sources: dict[tuple[Kind, int], _Source] = {}
         self._told: dict[tuple[Kind, int], track_info.TrackInfo] = {}
         self._allowance = Allowance(REMARKS_PER_S, REMARKS_BURST)
+        self._captions: deque[bytes] = deque(maxlen=MOST_WAITING_CAPTIONS)
+        """Of the next picture. Where no picture comes for them, the oldest go."""
         self._units = 0
         self._bytes = 0
         self._dropped = 0
@@ -155,7 +161,13 @@ class Intake:
     def spoken(
         self, timestamp_ms: int, handler: str, values: tuple[Value, ...], now_s: float
     ) -> Remark | None:
-        """What a caption or cue point message says, on the publication's timeline."""
+        """What a caption or cue point message says, on the publication's timeline.
+
+        None too for caption bytes of a picture: they go into the next picture of the default track.
+        """
+        if (t35 := caption_data(handler, values)) is not None:
+            self._captions.append(t35)
+            return None
         time_s = self._timeline.moment_s(timestamp_ms, now_s)
         if time_s is None:
             return None
@@ -287,6 +299,8 @@ class Intake:
         items: list[Item] = []
         try:
             payload = codecs.clean(track, tag.payload)
+            if self._captions and not source.number:
+                payload = self._with_captions(track, payload)
             sync = codecs.is_sync(track, payload)
             if sync:
                 seen = codecs.track_from_sync_unit(track, payload)
@@ -317,6 +331,14 @@ class Intake:
             )
         )
         return items
+
+    def _with_captions(self, track: Track, payload: bytes) -> bytes:
+        messages = list(self._captions)
+        self._captions.clear()
+        if not sei.can_carry(track):
+            self._skip(f"onCaptionInfo: {track.codec.name} pictures cannot carry it")
+            return payload
+        return sei.with_t35(track, payload, messages)
 
     def _audio_frame(self, source: _Source, timestamp_ms: int, tag: flv.Frame, now_s: float) -> list[Item]:
         items: list[Item] = []

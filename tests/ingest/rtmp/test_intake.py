@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from itertools import pairwise
 
 import pytest
 
 from ingest.publication import TimedText, TrackUpdate
 from ingest.rtmp import flv
+from ingest.rtmp.amf0 import Value
 from ingest.rtmp.intake import (
     AUDIO_TRACK_ID,
     REMARKS_BURST,
@@ -17,6 +19,7 @@ from ingest.rtmp.intake import (
     ConfigRefused,
     Intake,
 )
+from transcoder.captions.cc_data import cc_pairs
 from transcoder.codecs import colour
 from transcoder.media import AccessUnit, Codec
 
@@ -379,3 +382,55 @@ def test_corrections_are_counted() -> None:
     assert intake.corrections() == 0
     intake.video(9_000_000, h264(IDR), 0.04)
     assert intake.corrections() == 1
+
+
+T35 = b"\xb5\x00\x31GA94\x03" + bytes((0x40 | 1, 0xFF)) + b"\xfc\x94\x20" + b"\xff"
+
+
+def caption(message: bytes) -> tuple[Value, ...]:
+    return ({"type": "708", "data": base64.b64encode(message).decode()},)
+
+
+def test_caption_bytes_go_into_the_next_picture() -> None:
+    """What AWS MediaLive and libcaption send beside each picture."""
+    intake = Intake()
+    [update] = intake.video(0, flv.Config(Codec.H264, AVCC), 0.0)
+    assert isinstance(update, TrackUpdate)
+    for message in (T35, b"\0\0\0\0" + T35[3:]):
+        assert intake.spoken(0, "onCaptionInfo", caption(message), 0.0) is None
+    [first] = intake.video(0, h264(IDR), 0.0)
+    [second] = intake.video(40, h264(PICTURE), 0.0)
+    assert isinstance(first, AccessUnit)
+    assert isinstance(second, AccessUnit)
+    assert first.sync
+    assert [(pair.first, pair.second) for pair in cc_pairs(update.track, first)] == [(0x94, 0x20)] * 2
+    assert second.payload == PICTURE
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (),
+        ({"type": "708"},),
+        ({"type": "708", "data": "no base64 at all!"},),
+        ({"type": "708", "data": "QUJD"},),
+        ({"type": "708", "data": "A" * 100_000},),
+        caption(T35 + bytes(2_000)),
+    ],
+)
+def test_caption_bytes_that_are_none(values: tuple[Value, ...]) -> None:
+    intake = Intake()
+    intake.video(0, flv.Config(Codec.H264, AVCC), 0.0)
+    intake.video(0, h264(IDR), 0.0)
+    assert intake.spoken(0, "onCaptionInfo", values, 0.0) is None
+    assert intake.take_remarks() == ["ignored: onCaptionInfo that says nothing we know"]
+
+
+def test_caption_bytes_without_a_picture_do_not_gather() -> None:
+    intake = Intake()
+    intake.video(0, flv.Config(Codec.H264, AVCC), 0.0)
+    for _ in range(1000):
+        intake.spoken(0, "onCaptionInfo", caption(T35), 0.0)
+    [unit] = intake.video(0, h264(IDR), 0.0)
+    assert isinstance(unit, AccessUnit)
+    assert len(unit.payload) < 500
