@@ -134,3 +134,15 @@ def lay(luma: bytearray, line_size: int, patches: list[Patch]) -> None:
         for number, row in enumerate(patch.rows):
             at = (patch.y + number) * line_size + patch.x
             luma[at : at + patch.width] = bytes(map(max, luma[at : at + patch.width], row))
+
+
+def bleach(chroma: bytearray, line_size: int, patches: list[Patch]) -> None:
+    """Take the colour from under the ink, in a 4:2:0 chroma plane: white paper on any ground."""
+    for patch in patches:
+        for number in range(0, len(patch.rows), 2):
+            ink = patch.rows[number][::2]
+            at = (patch.y + number) // 2 * line_size + patch.x // 2
+            ground = chroma[at : at + len(ink)]
+            chroma[at : at + len(ink)] = bytes(
+                128 if covered > INK // 3 else colour for covered, colour in zip(ink, ground, strict=True)
+            )

@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from transcoder.codecs import avc, nal
-from transcoder.engine.notice import NoticeWriter, lay
+from transcoder.engine.notice import NoticeWriter, bleach, lay
 from transcoder.engine.picture import TIME_BASE
 from transcoder.engine.skips import SkipWriter
 from transcoder.ladder import AUDIO_BITRATE_BPS, Rendition
@@ -122,10 +122,11 @@ def _pictures(
     frame = VideoReformatter().reformat(
         ground, width, height, "yuv420p", interpolation=Interpolation.BICUBIC, threads=1
     )
-    luma = frame.planes[0]
-    samples = bytearray(luma)
-    lay(samples, luma.line_size, notice.patches(width, height))
-    luma.update(bytes(samples))
+    patches = notice.patches(width, height)
+    for plane, write in zip(frame.planes, (lay, bleach, bleach), strict=True):
+        samples = bytearray(plane)
+        write(samples, plane.line_size, patches)
+        plane.update(bytes(samples))
     rate = 1 / Fraction(picture_s).limit_denominator(1000)
     encoder = _encoder(width, height, rate)
     frame.pts, frame.time_base = 0, TIME_BASE
