@@ -281,10 +281,11 @@ def test_a_delta_update_skips_what_is_older_than_the_boundary_counted_from_the_e
 # The end of a broadcast, and its return
 
 
-def test_an_interruption_is_gaps_on_time_then_a_discontinuity_in_the_same_playlist(
-    new_server: Callable, publish: Callable, until_state: Callable
+@pytest.mark.parametrize(("slate", "discontinuities"), [("true", 2), ("false", 1)])
+def test_an_interruption_is_filled_on_time_and_goes_on_in_the_same_playlist(
+    slate: str, discontinuities: int, new_server: Callable, publish: Callable, until_state: Callable
 ) -> None:
-    server = new_server()
+    server = new_server({"live.slate": slate})
     url = server.publish_url("back")
     first = publish(url, "--size", "640x360", "--no-audio")
     until_state(server, "back")
@@ -292,18 +293,19 @@ def test_an_interruption_is_gaps_on_time_then_a_discontinuity_in_the_same_playli
     before = player.until_msn(1)
     first.kill()
     until_state(server, "back", "interrupted")
-    gaps = player.playlist()
-    gaps = player.next(player.next(gaps))
-    assert gaps.parts[-1].gap
-    assert gaps.first_msn == before.first_msn
+    filled = player.playlist()
+    filled = player.next(player.next(filled))
+    assert filled.parts[-1].gap is (slate == "false")
+    assert filled.first_msn == before.first_msn
     publish(url, "--size", "640x360", "--no-audio")
     until_state(server, "back")
     after = player.playlist()
-    while not any(segment.discontinuity for segment in after.segments):
+    while after.text.count("#EXT-X-DISCONTINUITY\n") < discontinuities:
         after = player.next(after)
     assert after.first_msn == before.first_msn
     assert not after.ended
-    assert after.text.count("#EXT-X-DISCONTINUITY\n") == 1
+    assert after.text.count("#EXT-X-DISCONTINUITY\n") == discontinuities
+    assert ("GAP" in after.text) is (slate == "false")
 
 
 def test_endlist_ends_the_playlist_and_directives_are_then_ignored(
