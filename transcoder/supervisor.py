@@ -18,7 +18,7 @@ from transcoder import framing
 from transcoder.answers import Answers
 from transcoder.child import Child, ChildGone
 from transcoder.encoder_probe import EncoderProbe
-from transcoder.encoders import Encoder, choose
+from transcoder.encoders import AUTO, HARDWARE, Encoder, choose
 from transcoder.framing import FramingError
 from transcoder.health import HangWatch, OutputWatch
 from transcoder.keepup import KeepUp
@@ -199,9 +199,12 @@ class LiveWorker:
             async with asyncio.timeout(PROBE_S):
                 tried = await probe.tried(self._job.encoder)
         except TimeoutError:
-            log.warning("stream %s: which devices encode is not known yet: software does", self._job.stream)
-            tried = {}
-        return choose(self._job.encoder, tried)
+            tried = dict.fromkeys(HARDWARE, "not known in time")
+        encoders = choose(self._job.encoder, tried)
+        if self._job.encoder not in (AUTO, encoders[0]):
+            why = tried.get(Encoder(self._job.encoder), "not tried")
+            log.warning("stream %s: no %s (%s): software encodes", self._job.stream, self._job.encoder, why)
+        return encoders
 
     def _enter(self, state: WorkerState, detail: str) -> None:
         if state not in NEXT_STATES[self.state]:
@@ -337,7 +340,7 @@ class LiveWorker:
         ):
             session.watches[kind].take(taken, now_s)
             session.outputs[kind].take(taken, excused, now_s)
-        session.speeds.take(progress.rungs)
+        session.speeds.take([rung for rung in progress.rungs if rung.rendition in self._kinds])
         if self._keep_up.measure(session.watches[Kind.VIDEO].lag_s(now_s), now_s):
             given_up = self._keep_up.given_up
             session.child.tell(framing.SetRungs(tuple(given_up)))

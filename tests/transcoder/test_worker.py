@@ -7,11 +7,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
 from tests.transcoder.engine.clips import ffmpeg
 from transcoder import framing, worker
+from transcoder.child import Child
 from transcoder.framing import FrameReader, serialize
 from transcoder.ladder import Ladder, Rendition, plan
 from transcoder.media import Codec, Kind, Track
@@ -136,3 +138,34 @@ def test_lines_for_the_log_are_single_and_printable(capsys: pytest.CaptureFixtur
     assert line.count("\n") == 1
     assert "\x1b" not in line
     assert len(line) <= 401
+
+
+async def limits_of(work: str) -> tuple[str, str, bool]:
+    """Files and memory that a child may have, and whether it shares our network."""
+    started = await Child.spawn(work, work)
+    try:
+        await started.receive()  # Ready: all limits are in place.
+        process = Path(f"/proc/{started.pid}")
+        lines = (process / "limits").read_text().splitlines()
+        limits = {line[:26].strip(): line[26:47].strip() for line in lines}
+        network = os.readlink(process / "ns" / "net") == os.readlink("/proc/self/ns/net")
+        return limits["Max open files"], limits["Max address space"], network
+    finally:
+        await started.end()
+
+
+async def test_a_child_without_a_device_opens_nothing() -> None:
+    for work in ("stills", "slates"):
+        files, memory, _ = await limits_of(work)
+        assert (files, memory.isdecimal()) == ("3", True)
+
+
+async def test_a_child_with_a_device_opens_a_few_files_and_has_no_network() -> None:
+    files, _, shares_network = await limits_of("encoders")
+    assert files == "64"
+    # Where the kernel lets nobody have a namespace, there is nothing that we could do.
+    assert shares_network == (not can_unshare())
+
+
+def can_unshare() -> bool:
+    return subprocess.run(("unshare", "-rn", "true"), capture_output=True, check=False).returncode == 0
