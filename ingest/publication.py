@@ -197,9 +197,21 @@ class Publication:
             subscription.offer(item)
 
     def _remember(self, unit: AccessUnit) -> None:
-        """Keep the units since the last sync point of the picture (of the sound where there is none)."""
-        starts = unit.sync and (unit.codec.kind is Kind.VIDEO or not self.has_video)
-        if (
+        """Keep the units since the first picture's last sync point (the sound's where there is none)."""
+        starts = unit.sync and unit.track_id == self._leader_id(unit)
+        if starts and self._since_sync:
+            # Further pictures of the same instant may have come just before.
+            kept = [
+                earlier
+                for earlier in self._since_sync[-SAME_INSTANT_UNITS:]
+                if earlier.sync
+                and earlier.codec.kind is Kind.VIDEO
+                and earlier.track_id != unit.track_id
+                and earlier.dts_s > unit.dts_s - SAME_INSTANT_S
+            ]
+            self._since_sync = kept
+            self._since_sync_bytes = sum(len(earlier.payload) for earlier in kept)
+        elif (
             starts
             or self._since_sync_bytes > MEMORY_LIMIT_BYTES
             or len(self._since_sync) >= MEMORY_LIMIT_UNITS
@@ -209,6 +221,11 @@ class Publication:
             self._since_sync.append(unit)
             self._since_sync_bytes += len(unit.payload)
 
+    def _leader_id(self, unit: AccessUnit) -> int:
+        """The track whose sync units are where a consumer can start: the first picture, or any sound."""
+        pictures = [number for number, track in self.tracks.items() if track.kind is Kind.VIDEO]
+        return min(pictures, default=unit.track_id)
+
     def _forget(self) -> None:
         self._since_sync.clear()
         self._since_sync_bytes = 0
@@ -216,6 +233,10 @@ class Publication:
 
 MEMORY_LIMIT_BYTES = 16 << 20
 """A group of pictures above this is not kept for late consumers: they start at the next one."""
+
+SAME_INSTANT_S = 0.005
+SAME_INSTANT_UNITS = 64
+"""Tracks of one source together; no more are looked through for units of the same instant."""
 
 MEMORY_LIMIT_UNITS = 2_000
 """The same for its number of units, which a new consumer's queue must hold at once."""
@@ -225,7 +246,7 @@ class UnitQueue(Generic[T]):
     """A bounded queue of access units and what goes between them. Iterate it; the last item ends it.
 
     Overflow rule: the newest units are refused, and what follows is skipped up to the next sync unit of
-    the picture (of the sound where ``has_video()`` is false), so that what a consumer sees is always
+    each picture (of the sound where ``has_video()`` is false), so that what a consumer sees is always
     decodable; ``dropped_units`` counts. Remarks are refused when it is full; formats and the end never
     are: of a track's formats with no unit between them only the newest is kept, so that they stay few
     whatever the publisher does.
@@ -244,6 +265,8 @@ class UnitQueue(Generic[T]):
         self._limit_bytes = limit_bytes
         self._limit_units = limit_units
         self._skipping = False
+        self._resumed: set[int] | None = None
+        """After a skip: the pictures that go on, each from its own sync unit. None: nothing was skipped."""
         self._finished = False
         self._wakeup = asyncio.Event()
         self.dropped_units = 0
@@ -256,8 +279,12 @@ class UnitQueue(Generic[T]):
         if isinstance(item, AccessUnit):
             if self._skipping and item.sync and (item.codec.kind is Kind.VIDEO or not self._has_video()):
                 self._skipping = False
+                self._resumed = set()
             if self._skipping or self._is_full(item):
                 self._skipping = True
+                self.dropped_units += 1
+                return
+            if self._resumed is not None and not self._has_resumed(item, self._resumed):
                 self.dropped_units += 1
                 return
             self._queued_bytes += len(item.payload)
@@ -270,6 +297,14 @@ class UnitQueue(Generic[T]):
             self._forget_unused_format(item)
         self._queue.append(item)
         self._wakeup.set()
+
+    @staticmethod
+    def _has_resumed(unit: AccessUnit, resumed: set[int]) -> bool:
+        if unit.codec.kind is not Kind.VIDEO:
+            return True
+        if unit.sync:
+            resumed.add(unit.track_id)
+        return unit.track_id in resumed
 
     def _forget_unused_format(self, update: TrackUpdate) -> None:
         """Drop an earlier format of the same track at the queue's end that no unit uses."""

@@ -21,8 +21,8 @@ VIDEO = Track(track_id=1, codec=Codec.H264, timescale=90_000)
 AUDIO = Track(track_id=2, codec=Codec.AAC, timescale=48_000)
 
 
-def picture(number: int, *, sync: bool = False, size: int = 10) -> AccessUnit:
-    return AccessUnit(1, Codec.H264, 90_000, number, number, 0, sync, b"v" * size, 0.0)
+def picture(number: int, *, sync: bool = False, size: int = 10, track: int = 1) -> AccessUnit:
+    return AccessUnit(track, Codec.H264, 90_000, number, number, 0, sync, b"v" * size, 0.0)
 
 
 def sound(number: int) -> AccessUnit:
@@ -166,3 +166,49 @@ def test_formats_that_no_unit_uses_do_not_pile_up(publication: Publication) -> N
         TrackUpdate(replace(VIDEO, width=999)),
         TrackUpdate(replace(AUDIO, channels=999)),
     ]
+
+
+SECOND_VIDEO = replace(VIDEO, track_id=3)
+
+
+@pytest.mark.parametrize("first", [1, 3])
+def test_a_new_consumer_of_several_pictures_starts_where_all_of_them_start(
+    publication: Publication, first: int
+) -> None:
+    """OBS's pictures have their key frames at one instant, one message after the other."""
+    publication.set_track(SECOND_VIDEO)
+    order = (first, 4 - first)
+    for number in range(10):
+        for track in order:
+            publication.push(picture(number * 3000, sync=number in (0, 6), track=track))
+    units = [item for item in taken(publication.subscribe()) if isinstance(item, AccessUnit)]
+    assert [(unit.track_id, unit.pts // 3000) for unit in units] == [
+        (track, number) for number in range(6, 10) for track in order
+    ]
+
+
+def test_a_further_pictures_key_frame_alone_starts_nothing(publication: Publication) -> None:
+    publication.set_track(SECOND_VIDEO)
+    for number in range(10):
+        publication.push(picture(number * 3000, sync=number == 0))
+        publication.push(picture(number * 3000, sync=number in (0, 5), track=3))
+    units = [item for item in taken(publication.subscribe()) if isinstance(item, AccessUnit)]
+    assert (units[0].track_id, units[0].pts, len(units)) == (1, 0, 20)
+
+
+def test_after_a_skip_every_picture_resumes_at_its_own_sync_unit(publication: Publication) -> None:
+    publication.set_track(SECOND_VIDEO)
+    publication.set_track(AUDIO)
+    slow = publication.subscribe(limit_units=4)
+    for number in range(6):
+        publication.push(picture(number, sync=number == 0))
+    taken(slow)
+    publication.push(picture(6, track=3))
+    publication.push(picture(7, sync=True))
+    publication.push(picture(8, track=3))
+    publication.push(sound(0))
+    taken_now = [(item.track_id, item.pts) for item in taken(slow) if isinstance(item, AccessUnit)]
+    assert taken_now == [(1, 7), (2, 0)]
+    publication.push(picture(9, sync=True, track=3))
+    publication.push(picture(10, track=3))
+    assert [item.pts for item in taken(slow) if isinstance(item, AccessUnit)] == [9, 10]
