@@ -29,6 +29,8 @@ UPDATE_S: Final = 0.5
 """How often players look for the next segment. dash.js rounds it up to a second."""
 HOLD_S: Final = 0.6
 """A player that has the newest MPD is held for news that are due within this time; at most so long again."""
+STALE_S: Final = 2.0
+MEDIA_PATIENCE_S: Final = 5.0
 EXPECTED_OVERHEAD: Final = 1.22
 """What an encoder makes of its target at its peak, boxes included, until it is measured."""
 
@@ -144,6 +146,20 @@ class DashManifest:
                 for output in listed:
                     await output.wait_begun(msn)
 
+    async def wait_media(self, outputs: Mapping[str, RenditionOutput], now_s: float) -> None:
+        """Where there is no media near the live edge, for a while until there is.
+
+        A player that joins in a hole at the end stays in it when media comes again. So it is after a restart,
+        until the slate is there.
+        """
+        listed = [output for output in outputs.values() if output.listed]
+        newest_s = max((_media_came_s(output.window) for output in listed), default=now_s)
+        if now_s - newest_s < STALE_S:
+            return
+        with suppress(TimeoutError, PlaylistRefused):
+            async with asyncio.timeout(MEDIA_PATIENCE_S):
+                await listed[0].wait_media()
+
     def clock_ms(self, now_s: float) -> int:
         """Unix time by the stream's own clock, which no step of the wall clock moves."""
         return round(1000 * self._timeline.program_time_s(self._timeline.at(now_s)))
@@ -218,6 +234,15 @@ def _next_begins_s(window: MediaWindow) -> float:
         return math.inf
     ahead = 1 if window.open_segment is not None else 0
     return newest[-1].closed_s + ahead * newest[-1].duration_us / US_PER_S + window.config.part_target_s
+
+
+def _media_came_s(window: MediaWindow) -> float:
+    """When the newest segment with media was closed, or one is open now; on the monotonic clock."""
+    if window.open_segment is not None and not window.open_segment.gap:
+        return math.inf
+    return max(
+        (segment.closed_s for segment in window.newest_segments(0) if not segment.gap), default=math.inf
+    )
 
 
 def _seen(output: RenditionOutput) -> Key:

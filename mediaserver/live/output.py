@@ -149,6 +149,14 @@ class PlaylistOutput:
             while self.window.next_msn <= msn and not self.window.ended:
                 await self._next_change()
 
+    async def wait_media(self) -> None:
+        """Until a segment with media is open, or none will be. Raises :class:`PlaylistRefused`."""
+        async with self._patience():
+            while not self.window.ended and (
+                self.window.open_segment is None or self.window.open_segment.gap
+            ):
+                await self._next_change()
+
     async def wait_part(self, segment: Segment, index: int) -> bool:
         """Until ``segment`` has a part ``index``; False once it has ended without.
 

@@ -119,6 +119,8 @@ class LiveStream:
         """
         if not await self._wait_started() or (run := self._run) is None:
             return None
+        if known is None:
+            await run.dash.wait_media(run.outputs, time.monotonic())
         rendered = run.dash.get(run.outputs, run.frame_rates, time.monotonic(), run.texts.values())
         if rendered is None or known not in (rendered.etag, rendered.gzip_etag):
             return rendered

@@ -19,6 +19,7 @@ from transcoder.manifests.segment import Init, Segment
 from transcoder.manifests.window import MediaWindow
 
 SUFFIX: Final = ".m4s"
+NEVER_MS: Final = 1 << 62
 PATIENCE_S: Final = 1.0
 """Media of a rendition that can be played, while it waits for the others to begin the same Period."""
 
@@ -77,7 +78,7 @@ class PeriodPlan:
         member = period.members[name]
         following = next((each for each in self.periods if each.first_msn > period.first_msn), None)
         end_msn = self._next_msn if following is None else following.first_msn
-        end_msn = min(end_msn or 0, period.ended_at.get(name, 1 << 62))
+        end_msn = min(end_msn or 0, period.ended_at.get(name, end_msn or 0))
         found: list[Segment] = []
         for segment in _from(window, period.first_msn):
             if segment.msn >= end_msn or not _continues(segment, member, period):
@@ -154,17 +155,36 @@ class PeriodPlan:
         # segment: its id and its start must not depend on them.
         start_ms = 0
         if previous is not None:
+            # Time without media belongs to the Period that follows it. dash.js finds its way out of a hole at
+            # the beginning of one; whoever joins in a hole at the end waits there for ever.
             start_ms = min(earliest_ms(begun[name]) for name in members)
-            start_ms = max(start_ms, previous.start_ms + 1)
+            start_ms = max(min(start_ms, self._media_end_ms(previous, windows)), previous.start_ms + 1)
         name = f"{number}" if number != self._number else f"{number}-{msn}"
         self._number = number
         self.periods.append(Period(name, msn, start_ms, dict(members)))
         self._broken = False
 
+    def _media_end_ms(self, period: Period, windows: Mapping[str, MediaWindow]) -> int:
+        """Where the last of what is known of a Period ends; never where what is known of it has gone."""
+        ends = [
+            -(-(presentation_ticks(segment) + own_ticks(segment)) * 1000 // segment.timescale)
+            for name in period.members
+            if name in windows
+            for segment in self.segments(period, name, windows[name])[-1:]
+        ]
+        return max(ends, default=NEVER_MS)
+
 
 def presentation_ticks(segment: Segment) -> int:
     """Earliest presentation time of a segment that has media, in its timescale."""
     return (segment.decode_time or 0) + segment.composition_offset
+
+
+def own_ticks(segment: Segment) -> int:
+    """The length of one segment by itself; gap parts in it count as time that passes."""
+    if any(part.gap for part in segment.parts):
+        return max(segment.duration_ticks, segment.duration_us * segment.timescale // US_PER_S)
+    return segment.duration_ticks
 
 
 def earliest_ms(segment: Segment) -> int:

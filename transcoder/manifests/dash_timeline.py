@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from transcoder.manifests.dash_periods import presentation_ticks
-from transcoder.manifests.duration import US_PER_S
+from transcoder.manifests.dash_periods import own_ticks, presentation_ticks
 from transcoder.manifests.segment import Segment
 
 RECENT: Final = 4
@@ -44,13 +43,6 @@ def timeline(segments: Sequence[Segment], *, is_open: bool, nominal_s: float) ->
             duration = own_ticks(segment)
         _append(entries, time, max(1, duration))
     return entries
-
-
-def own_ticks(segment: Segment) -> int:
-    """The length of one segment by itself; gap parts in it count as time that passes."""
-    if any(part.gap for part in segment.parts):
-        return max(segment.duration_ticks, segment.duration_us * segment.timescale // US_PER_S)
-    return segment.duration_ticks
 
 
 def _append(entries: list[Entry], time: int, duration: int) -> None:

@@ -121,10 +121,11 @@ def test_another_size_after_an_interruption_is_another_period() -> None:
     rig.columns.interrupt(away_s=3.25, **{"720p": other})
     rig.columns.segment()
     mpd = rig.mpd()
-    assert [(period.id, period.start) for period in mpd.periods] == [("0", 0), ("1", Fraction(21, 4))]
+    assert [(period.id, period.start) for period in mpd.periods] == [("0", 0), ("1", 2)]
     before, after = (period.representations["720p"] for period in mpd.periods)
     assert before.template["initialization"] != after.template["initialization"]
-    assert after.template["presentationTimeOffset"] == str(21 * 90_000 // 4)
+    assert after.template["presentationTimeOffset"] == "180000"
+    assert after.segments[0].start == Fraction(21, 4)
     assert [one.id for one in mpd.periods[0].sets] == [one.id for one in mpd.periods[1].sets]
     # The sound went on as it was: that can be said, of the pictures it cannot.
     assert [one.values("SupplementalProperty") for one in mpd.periods[1].sets] == [[], ["0"]]
@@ -247,3 +248,35 @@ class TestNews:
         for output in rig.outputs.values():
             output.stop()
         await held
+
+
+class TestMedia:
+    """Who opens the MPD where there is no media near the live edge waits until there is some."""
+
+    async def test_with_media_nobody_waits(self) -> None:
+        rig = Rig("720p", "audio")
+        rig.columns.segment()
+        async with asyncio.timeout(0):
+            await rig.manifest.wait_media(rig.outputs, 3.9)
+            await Rig("720p").manifest.wait_media({}, 100.0)
+
+    async def test_in_a_hole_the_answer_comes_with_the_media(self) -> None:
+        rig = Rig("720p", "audio")
+        rig.columns.segment()
+        rig.columns.segment(gap=("720p", "audio"))
+        waiting = asyncio.create_task(rig.manifest.wait_media(rig.outputs, 4.1))
+        output = rig.outputs["720p"]
+        await until_held(output)
+        rig.columns.part("720p", 0.25, gap=True)
+        output.notify()
+        await until_held(output)
+        rig.columns.part("720p", 0.25)
+        output.notify()
+        await waiting
+
+    async def test_what_is_over_is_not_waited_for(self) -> None:
+        rig = Rig("720p")
+        rig.columns.segment()
+        rig.outputs["720p"].window.end()
+        async with asyncio.timeout(0):
+            await rig.manifest.wait_media(rig.outputs, 100.0)

@@ -73,23 +73,26 @@ def test_who_is_too_late_is_not_waited_for_and_joins_in_a_period_of_its_own() ->
     assert plan.periods[1].start_ms == 4000
 
 
-def test_a_discontinuity_begins_a_period_at_its_first_media() -> None:
+def test_a_discontinuity_begins_a_period_where_the_media_before_it_ended() -> None:
+    """The time for which nobody has media is at its beginning: whoever joins there finds a way out."""
     columns = Columns("720p", "audio")
     columns.segment()
     columns.interrupt(away_s=7.5, **{"720p": b"another size"})
     columns.segment()
     plan = plan_of(columns)
-    assert [(period.id, period.start_ms) for period in plan.periods] == [("0", 0), ("1", 9500)]
+    assert [(period.id, period.start_ms) for period in plan.periods] == [("0", 0), ("1", 2000)]
     assert plan.periods[1].members["720p"].init.data == b"another size"
     assert plan.periods[1].members["audio"].init is plan.periods[0].members["audio"].init
 
 
-def test_a_period_begins_where_the_first_picture_is_shown() -> None:
-    columns = Columns("720p")
-    columns.segment()
+def test_a_period_begins_no_later_than_its_first_picture_is_shown() -> None:
+    columns = Columns("720p", "audio")
+    columns.one("720p")
+    columns.one("audio", length_s=2.01)
     columns.interrupt()
-    columns.part("720p", 0.25, composition_offset=7200)
-    assert plan_of(columns).periods[1].start_ms == 2080
+    columns.part("720p", 0.25, composition_offset=450)
+    columns.part("audio", 0.25)
+    assert plan_of(columns).periods[1].start_ms == 2005
 
 
 def test_gaps_alone_are_no_period() -> None:
@@ -102,7 +105,7 @@ def test_gaps_alone_are_no_period() -> None:
     columns.interrupt()
     columns.segment()
     plan_of(columns, plan)
-    assert [period.start_ms for period in plan.periods] == [0, 6000]
+    assert [period.start_ms for period in plan.periods] == [0, 2000]
 
 
 def test_a_rendition_with_a_gap_is_left_out_and_comes_back() -> None:
