@@ -39,6 +39,8 @@ from transcoder.media import AccessUnit
 logger = logging.getLogger(__name__)
 
 READ_BYTES: Final = 64 << 10
+FORMAT_LINES: Final = 64
+"""In the log, of one connection: a publisher may change its format with every picture."""
 HOLD_LIMIT_S: Final = 5.0
 """Between two reads of a publisher that is ahead of the clock; what 64 KiB hold may be minutes of silence."""
 
@@ -129,6 +131,7 @@ class Connection:
         self._stop_reason: str | None = None
         self._deadline: asyncio.Timeout | None = None
         self._media_at_s = 0.0
+        self._formats = 0
         self._pace = Pace()
         self._hold_until_s = 0.0
         self._limited: Counter[Limit] = Counter()
@@ -284,7 +287,9 @@ class Connection:
             publication.push(item)
         else:
             publication.set_track(item.track)
-            self._log(logging.INFO, f"track {item.track.track_id}: {item.track.codec.name}")
+            self._formats += 1
+            if self._formats <= FORMAT_LINES:
+                self._log(logging.INFO, f"track {item.track.track_id}: {item.track.codec.name}")
 
     async def _ask(self, stream: str, key: str | None) -> None:
         """The core asked; now the application answers."""

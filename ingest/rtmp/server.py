@@ -14,15 +14,20 @@ import time
 from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from ingest.publication import Authorizer
 from ingest.rtmp.connection import READ_BYTES, Connection, ConnectionStatistics, Outcome, RtmpLimits
 from ingest.rtmp.limits import Limit
+from ingest.rtmp.spoken import Allowance
 from ingest.rtmp.tls_listener import TlsListener, shake_hands
 
 __all__ = ["ConnectionStatistics", "Limit", "RtmpLimits", "RtmpServer", "ServerStatistics"]
 
 logger = logging.getLogger(__name__)
+
+TURNED_AWAY_LINES_PER_S: Final = 1.0
+TURNED_AWAY_LINES_BURST: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class RtmpServer:
         self._inside = 0
         self._accepted = 0
         self._turned_away = 0
+        self._turned_away_lines = Allowance(TURNED_AWAY_LINES_PER_S, TURNED_AWAY_LINES_BURST)
         self._outcomes: Counter[Outcome] = Counter()
         self._limited: Counter[Limit] = Counter()
 
@@ -125,11 +131,11 @@ class RtmpServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         peer = writer.get_extra_info("peername")
         address = str(peer[0]) if peer else "unknown"
-        if not self._let_in(address, "rtmp"):
+        connection_id = os.urandom(4).hex()
+        if not self._let_in(address, "rtmp", connection_id):
             writer.transport.abort()
             return
         try:
-            connection_id = os.urandom(4).hex()
             await self._carry(
                 Connection(self.authorizer, self.limits, reader, writer, address, connection_id=connection_id)
             )
@@ -137,10 +143,10 @@ class RtmpServer:
             self._let_out(address)
 
     async def _serve_tls(self, peer: socket.socket, address: str, context: ssl.SSLContext) -> None:
-        if not self._let_in(address, "rtmps"):
+        connection_id = os.urandom(4).hex()
+        if not self._let_in(address, "rtmps", connection_id):
             peer.close()
             return
-        connection_id = os.urandom(4).hex()
         began_s = time.monotonic()
 
         async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -171,15 +177,17 @@ class RtmpServer:
         finally:
             self._let_out(address)
 
-    def _let_in(self, address: str, protocol: str) -> bool:
+    def _let_in(self, address: str, protocol: str, connection_id: str) -> bool:
         """Count a connection in; False, with a line in the log, where there is no room for it."""
         full = self._inside >= self.limits.connections
         crowded = self._per_address[address] >= self.limits.connections_per_address
         if full or (crowded and address not in self._relays):
             self._turned_away += 1
             self._limited[Limit.CONNECTIONS if full else Limit.CONNECTIONS_PER_ADDRESS] += 1
-            which = "connections" if full else "connections from this address"
-            logger.warning("%s %s turned away: too many %s", protocol, address, which)
+            # Each is counted, but a log that a stranger fills is no log.
+            if self._turned_away_lines.take(time.monotonic()):
+                which = "connections" if full else "connections from this address"
+                logger.warning("%s %s %s turned away: too many %s", protocol, connection_id, address, which)
             return False
         self._accepted += 1
         self._inside += 1
