@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
+from ingest.allowance import Allowance
 from ingest.publication import Remark, TrackUpdate
 from ingest.rtmp import colour_info, flv, track_info
 from ingest.rtmp.amf0 import Value
 from ingest.rtmp.caption_data import caption_data
-from ingest.rtmp.spoken import Allowance, spoken
+from ingest.rtmp.spoken import spoken
 from ingest.timeline import Timeline, TimelineConfig, TimelineStatistics
 from transcoder import codecs
 from transcoder.codecs import sei

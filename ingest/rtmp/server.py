@@ -16,10 +16,10 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from ingest.allowance import Allowance
 from ingest.publication import Authorizer
 from ingest.rtmp.connection import READ_BYTES, Connection, ConnectionStatistics, Outcome, RtmpLimits
 from ingest.rtmp.limits import Limit
-from ingest.rtmp.spoken import Allowance
 from ingest.rtmp.tls_listener import TlsListener, shake_hands
 
 __all__ = ["ConnectionStatistics", "Limit", "RtmpLimits", "RtmpServer", "ServerStatistics"]

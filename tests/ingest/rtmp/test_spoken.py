@@ -6,7 +6,7 @@ import pytest
 
 from ingest.publication import CuePoint, TimedText
 from ingest.rtmp.amf0 import Value
-from ingest.rtmp.spoken import MOST_ATTRIBUTES, TEXT_CHARACTERS, Allowance, spoken
+from ingest.rtmp.spoken import MOST_ATTRIBUTES, TEXT_CHARACTERS, spoken
 
 
 @pytest.mark.parametrize("handler", ["onTextData", "onCaption", "onCaptionInfo"])
@@ -57,11 +57,3 @@ def test_cue_points_that_are_none_and_that_are_too_much() -> None:
     remark = spoken("onCuePoint", ({"name": "n" * 9999, "parameters": many},), 0.0)
     assert isinstance(remark, CuePoint)
     assert (len(remark.name), len(remark.attributes)) == (128, MOST_ATTRIBUTES)
-
-
-def test_an_allowance_fills_again() -> None:
-    allowance = Allowance(2.0, 3)
-    assert [allowance.take(0.0) for _ in range(4)] == [True, True, True, False]
-    assert [allowance.take(0.5), allowance.take(0.5)] == [True, False]
-    assert [allowance.take(100.0) for _ in range(4)] == [True, True, True, False]
-    assert not allowance.take(99.0)
