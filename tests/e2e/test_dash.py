@@ -263,3 +263,21 @@ async def test_our_page_plays_it_by_dash(browser: Browser, server: ServerProcess
     assert not any("/source/media.m3u8" in url for url in asked)
     _, statistics = server.call("GET", f"/api/v1/streams/{show}/statistics")
     assert statistics["viewers"]["dash"] >= 1, json.dumps(statistics)
+
+
+@pytest.mark.tools("chromium")
+async def test_our_page_goes_on_after_the_server_was_killed(
+    browser: Browser, new_server: Callable[..., ServerProcess], publish: Callable, until_state: Callable
+) -> None:
+    server = new_server()
+    publish(server.publish_url("torn", ladder="passthrough"), "--size", "640x360", "--reconnect")
+    until_state(server, "torn")
+    page = await browser.new_page()
+    await page.goto(f"{server.http_url}/watch/torn?tech=dash")
+    await page.wait_for_function(f"() => window.mediaserverPlayer && ({PLAYING})()", timeout=40_000)
+    ports = server.ports
+    server.kill()
+    server = new_server(ports)
+    listens_ms = time.time() * 1000
+    until_state(server, "torn")
+    await ForeignPage(page, []).clock_after(listens_ms, timeout_s=30)
