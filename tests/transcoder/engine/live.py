@@ -7,6 +7,7 @@ import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.transcoder.engine.clips import Clip
@@ -34,6 +35,24 @@ def replaced_child(folder: Path, program: str, how: str, *, times: int = 1 << 30
     )
     launcher.chmod(0o700)
     return str(launcher)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What this process holds."""
+
+    files: int
+    children: int
+    tasks: int
+
+    @classmethod
+    def now(cls) -> Held:
+        own = Path("/proc/self")
+        return cls(
+            files=len(list((own / "fd").iterdir())),
+            children=sum(len(each.read_text().split()) for each in own.glob("task/*/children")),
+            tasks=len(asyncio.all_tasks()),
+        )
 
 
 class Rig:
@@ -128,7 +147,8 @@ async def rig(
     encoders: EncoderProbe | None = None,
     **job: object,
 ) -> AsyncIterator[Rig]:
-    """A running worker; stopped at the end."""
+    """A running worker; stopped at the end, and then nothing of it is left."""
+    before = Held.now()
     made = Rig(clips, rungs, encoders, **job)
     task = asyncio.create_task(made.worker.run())
     try:
@@ -137,6 +157,7 @@ async def rig(
         made.worker.stop()
         async with asyncio.timeout(DEADLINE_S):
             await task
+        assert Held.now() == before
 
 
 __all__ = ["Rig", "replaced_child", "rig"]
