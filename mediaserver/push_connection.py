@@ -21,7 +21,7 @@ __all__ = ["Push", "PushError", "PushStatistics", "end_tasks"]
 UNREAD_TIMEOUT_S: Final = 10.0
 MOVE_LIMIT_S: Final = 30.0
 """A server that asked to be left, and whose successor cannot be reached for so long, ends the broadcast."""
-_MOVE_DELAYS_S: Final = (0.1, 0.2, 0.4, 0.8, 1.0)
+_MOVE_DELAYS_S: Final = (0.1, 0.2, 0.4, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
