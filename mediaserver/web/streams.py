@@ -87,6 +87,8 @@ class StreamView(Struct, frozen=True, kw_only=True):
     record: bool | UnsetType = UNSET
     ladder: LadderSetting | UnsetType | None = UNSET
     """null: the server's `live.ladder`."""
+    takeover: bool | UnsetType | None = UNSET
+    """null: the server's `live.takeover`."""
     dvr_s: float | UnsetType = UNSET
     publish_key: str | UnsetType = UNSET
     """In the answer of the making call only."""
@@ -224,7 +226,13 @@ class StreamsApi:
         view = msgspec.structs.replace(view, publisher=_publisher(stream, statistics.input_bps))
         if record is None:
             return view
-        return msgspec.structs.replace(view, record=record.record, ladder=record.ladder, dvr_s=record.dvr_s)
+        return msgspec.structs.replace(
+            view,
+            record=record.record,
+            ladder=record.ladder,
+            dvr_s=record.dvr_s,
+            takeover=record.takeover,
+        )
 
     def routes(self) -> list[Route]:
         one, managed = "/api/v1/streams/{stream}", frozenset({401, 403, 404})

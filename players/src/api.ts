@@ -35,9 +35,10 @@ export interface Stream {
   publisher?: Publisher | null;
   renditions: Rendition[];
   urls: { watch: string; hls: string; rtmp: string | null };
-  ladder?: Ladder;
-  /** Whether a second publisher takes the first one's place. */
-  takeover?: boolean;
+  /** null: as the server is set. */
+  ladder?: Ladder | null;
+  /** Whether a second publisher takes the first one's place; null: as the server is set. */
+  takeover?: boolean | null;
   /** Only in the answer of the call that made it. */
   publish_key?: string;
 }

@@ -3,7 +3,9 @@
 /** A picture that has moved may rest this long. */
 const FROZEN_S = 4;
 /** One that has not begun yet. */
-const STARTING_S = 12;
+const STARTING_S = 5;
+/** A link too slow for this needs time, not another beginning: each freeze is given twice the patience. */
+const LONGEST_S = 40;
 
 export interface Moment {
   now_s: number;
@@ -18,6 +20,7 @@ export interface Moment {
 export class FreezeWatch {
   #at_s = -1;
   #moved_at_s = 0;
+  #freezes = 0;
 
   /** Patience begins anew: something was just done about it. */
   rest(now_s: number): void {
@@ -29,7 +32,13 @@ export class FreezeWatch {
     const moved = moment.at_s !== this.#at_s;
     this.#at_s = moment.at_s;
     if (moved || !moment.expected) this.#moved_at_s = moment.now_s;
-    const patience_s = moment.picture ? FROZEN_S : STARTING_S;
-    return { moved, frozen: moment.now_s - this.#moved_at_s > patience_s };
+    if (moved && moment.picture) this.#freezes = 0;
+    const patience_s = Math.min(LONGEST_S, (moment.picture ? FROZEN_S : STARTING_S) * 2 ** this.#freezes);
+    const frozen = moment.now_s - this.#moved_at_s > patience_s;
+    if (frozen) {
+      this.#freezes += 1;
+      this.#moved_at_s = moment.now_s;
+    }
+    return { moved, frozen };
   }
 }

@@ -9,7 +9,7 @@ export const LADDERS: Record<string, { words: string; value: Ladder }> = {
 };
 
 /** The choice that this ladder is; null for one that was made by the API and is none of ours. */
-export function ladderChoice(ladder: Ladder | undefined): string | null {
+export function ladderChoice(ladder: Ladder | null | undefined): string | null {
   const wanted = JSON.stringify(ladder ?? 'auto');
   return Object.keys(LADDERS).find((key) => JSON.stringify(LADDERS[key]?.value) === wanted) ?? null;
 }

@@ -13,8 +13,8 @@ it('has patience of four seconds with a picture that has moved', () => {
 it('has more with one that has not begun', () => {
   const watch = new FreezeWatch();
   watch.look({ ...still, picture: false, now_s: 0 });
-  expect(watch.look({ ...still, picture: false, now_s: 11 }).frozen).toBe(false);
-  expect(watch.look({ ...still, picture: false, now_s: 12.1 }).frozen).toBe(true);
+  expect(watch.look({ ...still, picture: false, now_s: 4.9 }).frozen).toBe(false);
+  expect(watch.look({ ...still, picture: false, now_s: 5.1 }).frozen).toBe(true);
 });
 
 it('begins anew after something was done, and while nothing is expected', () => {
@@ -24,4 +24,13 @@ it('begins anew after something was done, and while nothing is expected', () => 
   expect(watch.look({ ...still, now_s: 6 }).frozen).toBe(false);
   watch.look({ ...still, expected: false, now_s: 20 });
   expect(watch.look({ ...still, now_s: 23 }).frozen).toBe(false);
+});
+
+it('gives each freeze twice the patience, until the picture moves', () => {
+  const watch = new FreezeWatch();
+  const frozenAt: number[] = [];
+  for (let now_s = 0; now_s < 40; now_s += 0.5) if (watch.look({ ...still, now_s }).frozen) frozenAt.push(now_s);
+  expect(frozenAt).toEqual([4.5, 13, 29.5]);
+  watch.look({ ...still, at_s: 8, now_s: 40 });
+  expect(watch.look({ ...still, at_s: 8, now_s: 44.5 }).frozen).toBe(true);
 });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from playwright.async_api import Browser, Page, async_playwright
 
@@ -25,6 +26,20 @@ READ_CLOCK = f"""() => {{
   return video && video.readyState >= 2 ? ({READ_CLOCK_OF})(video) : null;
 }}"""
 """Unix milliseconds at which the picture on screen was drawn, or null."""
+
+PLAYING = """() => {
+  const player = window.mediaserverPlayer;
+  return player && player.video.readyState >= 3 && player.video.currentTime > 0 && !player.video.paused;
+}"""
+
+AXE = Path(__file__).parents[2] / "players" / "node_modules" / "axe-core" / "axe.min.js"
+VIOLATIONS = """async () => {
+  const run = await axe.run(document, {
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'],
+  });
+  return run.violations.map(each => `${each.id}: ${each.nodes.map(node => node.target).join(' | ')}`);
+}"""
+"""What in a page falls short of WCAG 2.2 AA, once AXE is in it."""
 
 
 @asynccontextmanager

@@ -1,10 +1,13 @@
 /** dash.js, set up for low latency. A chunk of its own: only `?tech=dash` loads it. */
 import { MediaPlayer, type MediaInfo, type MediaPlayerClass, type Representation } from 'dashjs';
 import { withSession } from '../address.ts';
+import { bufferAhead_s } from '../buffer.ts';
 import { linkSpeed } from '../session.ts';
 import type { AudioTrack, Edge, Engine, EngineFault, EngineHandlers, Level } from './engine.ts';
 
 const FIRST_GUESS_KBPS = 10_000;
+/** Nothing has come for so long after the start: dash.js may have begun inside a gap, which it does not leave. */
+const UNSTARTED_MS = 2500;
 /** MediaPlayerErrors: what concerns the manifest, so that asking again is all there is to do. */
 const MANIFEST_CODES = new Set([10, 11, 25, 31, 32]);
 const NETWORK_CODES = new Set([15, 16, 17, 18, 26, 27, 28, 29]);
@@ -18,6 +21,7 @@ export class DashEngine implements Engine {
   #automatic = true;
   #buffered_to_s = 0;
   #grew_at_ms = performance.now();
+  readonly #unstarted: ReturnType<typeof setInterval>;
 
   constructor(
     video: HTMLVideoElement,
@@ -71,6 +75,10 @@ export class DashEngine implements Engine {
     player.on(events.PLAYBACK_METADATA_LOADED, () => handlers.onReady());
     player.initialize(video, withSession(url, session), false);
     this.#player = player;
+    this.#unstarted = setInterval(() => {
+      if (video.buffered.length > 0) clearInterval(this.#unstarted);
+      else if (this.#ready) player.seekToOriginalLive();
+    }, UNSTARTED_MS);
   }
 
   get levels(): Level[] {
@@ -128,13 +136,17 @@ export class DashEngine implements Engine {
 
   aim(): void {}
   resume(): void {
-    this.#player.refreshManifest(() => undefined);
+    this.#player.refreshManifest(() => {
+      // Nothing comes at this place: it lies in a gap that the server's absence has left.
+      if (bufferAhead_s(this.#video) === 0 && this.#ready) this.#player.seekToOriginalLive();
+    });
   }
   renewMedia(): void {
     // dash.js makes new source buffers only with a new source.
     this.#player.attachSource(this.#player.getSource());
   }
   destroy(): void {
+    clearInterval(this.#unstarted);
     this.#player.destroy();
   }
 
