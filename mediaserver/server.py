@@ -22,6 +22,7 @@ from ingest.rtmp.tls import CertificateError
 from mediaserver.access import Access, open_access
 from mediaserver.access.secret_file import SecretFileError
 from mediaserver.live.archive import Archive
+from mediaserver.live.posters import Posters
 from mediaserver.live.records import StreamRecords
 from mediaserver.live.registry import StreamRegistry
 from mediaserver.live.relays import RelayGrants
@@ -135,6 +136,7 @@ async def _start(
         make_still=stills.still,
         slates=slates,
         archive=archive,
+        posters=Posters(objects),
         transcoder=config.transcoder,
         relays=RelayGrants(records, config.rtmp.relay_addresses),
     )

@@ -23,6 +23,7 @@ class Interlude:
         timeline: StreamTimeline,
         *,
         part_s: float,
+        patience_s: float,
         stand_ins: Callable[[], Awaitable[Mapping[str, StandIn]]],
         at_hand: Mapping[str, StandIn],
         changed: Callable[[], None],
@@ -30,6 +31,7 @@ class Interlude:
         self.packager = packager
         self._timeline = timeline
         self._part_s = part_s
+        self._patience_s = patience_s
         self._stand_ins = stand_ins
         self._at_hand = at_hand
         self._changed = changed
@@ -48,8 +50,8 @@ class Interlude:
     async def _run(self) -> None:
         making = asyncio.ensure_future(self._stand_ins())
         try:
-            # No later than the first part is due: with one at hand there is no gap at all.
-            await asyncio.wait([making], timeout=self._part_s)
+            # With one at hand, or made in time, there is no gap at all.
+            await asyncio.wait([making], timeout=self._patience_s)
             if making.done():
                 self._use(making)
             elif self._at_hand:

@@ -17,6 +17,7 @@ from typing import Self
 from ingest.publication import Publication, PublishRefused, PublishRequest, Refusal
 from mediaserver.access.keys import hash_key
 from mediaserver.live.archive import Archive
+from mediaserver.live.posters import Posters
 from mediaserver.live.records import StreamChanges, StreamRecord, StreamRecords
 from mediaserver.live.relays import RelayGrants, same_peer
 from mediaserver.live.standby import Slates, Still
@@ -54,11 +55,13 @@ class StreamRegistry:
         slates: Slates | None = None,
         relays: RelayGrants | None = None,
         archive: Archive | None = None,
+        posters: Posters | None = None,
         transcoder: TranscoderSettings | None = None,
     ) -> None:
         self._records = records
         self._transcoder_settings = transcoder
         self._archive = archive
+        self._posters = posters
         self._relays = relays
         self._settings = settings
         self._open_publish = open_publish
@@ -129,6 +132,8 @@ class StreamRegistry:
             return
         await asyncio.gather(*(self._restore_stream(archive, name) for name in names))
         archive.clean()
+        if self._posters is not None:
+            await self._posters.clean({name for name, stream in self._streams.items() if not stream.is_idle})
 
     async def _restore_stream(self, archive: Archive, name: str) -> None:
         stream = self._streams.get(name)
@@ -143,7 +148,7 @@ class StreamRegistry:
             return
         if stream is None:
             stream = self._make_stream(name, None)
-        if stream.restore(loaded):
+        if await stream.restore(loaded):
             self._streams[name] = stream
 
     # The operator's changes
@@ -315,6 +320,7 @@ class StreamRegistry:
             slates=self._slates,
             checkpoint=_resumed(record),
             archive=self._archive,
+            posters=self._posters,
             transcoder=self._transcoder_settings,
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from mediaserver.live.interlude import Interlude
+from mediaserver.live.posters import Posters
 from mediaserver.live.run import StreamRun
 from mediaserver.settings import LiveSettings
 from transcoder.ladder import Rendition
@@ -37,7 +38,13 @@ class Standby:
     """Of one stream. Whatever fails here costs a picture or a slate, never the stream."""
 
     def __init__(
-        self, stream: str, settings: LiveSettings, *, make_still: Still, slates: Slates | None
+        self,
+        stream: str,
+        settings: LiveSettings,
+        *,
+        make_still: Still,
+        slates: Slates | None,
+        posters: Posters | None = None,
     ) -> None:
         self.poster: bytes | None = None
         """JPEG."""
@@ -46,16 +53,29 @@ class Standby:
         self._settings = settings
         self._make_still = make_still
         self._slates = slates
+        self._posters = posters
         self._at_hand: dict[str, StandIn] = {}
 
     async def take_still(self, track: Track, unit: AccessUnit) -> None:
         """A new poster."""
         try:
-            self.poster = await self._make_still(track, unit)
+            still = await self._make_still(track, unit)
         except Exception as failure:
             log.warning("stream %s: no poster: %s", self._stream, failure)
             return
-        self.poster_etag = f'"{hashlib.sha256(self.poster).hexdigest()[:24]}"'
+        self._show(still)
+        if self._posters is not None:
+            await self._posters.keep(self._stream, still)
+
+    async def load_poster(self) -> None:
+        """The one that an earlier process kept."""
+        still = None if self._posters is None else await self._posters.load(self._stream)
+        if still is not None and self.poster is None:
+            self._show(still)
+
+    def _show(self, still: bytes) -> None:
+        self.poster = still
+        self.poster_etag = f'"{hashlib.sha256(still).hexdigest()[:24]}"'
 
     async def stand_ins(self, run: StreamRun, renditions: Sequence[Rendition]) -> Mapping[str, StandIn]:
         """For these renditions, as far as they can be made; those at hand are as good as new ones."""
@@ -63,8 +83,13 @@ class Standby:
         self._at_hand |= await self._make(run, unmade)
         return {each.name: self._at_hand[each.name] for each in renditions if each.name in self._at_hand}
 
-    def interlude(self, run: StreamRun, now_s: float, changed: Callable[[], None]) -> Interlude:
-        """Go on with a run's windows without a publisher, from now until it is stopped."""
+    def interlude(
+        self, run: StreamRun, now_s: float, changed: Callable[[], None], *, patience_s: float | None = None
+    ) -> Interlude:
+        """Go on with a run's windows without a publisher, from now until it is stopped.
+
+        A slate is waited for no longer than ``patience_s``: until the first part is due, where it is None.
+        """
         packager = run.stand_in_packager(now_s)
         renditions = [output.rendition for output in run.outputs.values()]
 
@@ -76,6 +101,7 @@ class Standby:
             packager,
             run.timeline,
             part_s=run.config.part_target_s,
+            patience_s=run.config.part_target_s if patience_s is None else patience_s,
             # Of the last poster; those at hand are of an earlier one.
             stand_ins=lambda: self._make(run, renditions),
             at_hand=dict(self._at_hand),
@@ -86,9 +112,11 @@ class Standby:
         """Another run has other renditions."""
         self._at_hand = {}
 
-    def forget_poster(self) -> None:
+    async def forget_poster(self) -> None:
         """Nothing is on air any more."""
         self.poster = self.poster_etag = None
+        if self._posters is not None:
+            await self._posters.forget(self._stream)
 
     async def _make(self, run: StreamRun, renditions: Sequence[Rendition]) -> Mapping[str, StandIn]:
         if not renditions or self._slates is None or not self._settings.slate:

@@ -16,6 +16,7 @@ from mediaserver.live.measures import StreamMeasures
 from mediaserver.live.multivariant import multivariant_text
 from mediaserver.live.output import PlaylistOutput, PlaylistRefused, RenditionOutput, TextOutput
 from mediaserver.live.part_watch import PartWatch
+from mediaserver.live.posters import Posters
 from mediaserver.live.records import StreamRecord
 from mediaserver.live.run import StreamRun, WindowPlan
 from mediaserver.live.standby import Slates, Standby, Still
@@ -36,6 +37,8 @@ log = logging.getLogger(__name__)
 LATE_RENDITION_S = 3.0
 """A rendition that has nothing this long after the first one could be played is not waited for."""
 MASTER_PATIENCE_S = 5.0
+RESTORED_PATIENCE_S = 2.0
+"""Players that come back after a restart are better off with a slate a little later than with more gaps."""
 VIEWER_TIMEOUT_S = 15.0
 """A player asks for a playlist at least every target duration or two."""
 
@@ -67,6 +70,7 @@ class LiveStream:
         record: StreamRecord | None = None,
         checkpoint: WindowCheckpoint | None = None,
         archive: Archive | None = None,
+        posters: Posters | None = None,
         transcoder: TranscoderSettings | None = None,
     ) -> None:
         self.name = name
@@ -81,7 +85,7 @@ class LiveStream:
         self._watch = PartWatch(self.measures)
         self._settings = settings
         self._make_worker = make_worker
-        self.standby = Standby(name, settings, make_still=make_still, slates=slates)
+        self.standby = Standby(name, settings, make_still=make_still, slates=slates, posters=posters)
         self._transcoder_settings = transcoder or TranscoderSettings()
         self._archive = archive
         self._fetch = archive.media if archive is not None else None
@@ -199,7 +203,7 @@ class LiveStream:
         """What must survive this process so that sequence numbers never go back."""
         return self._run.checkpoint() if self._run else self._checkpoint
 
-    def restore(self, loaded: LoadedRun) -> bool:
+    async def restore(self, loaded: LoadedRun) -> bool:
         """Go on with what an earlier process had on air. False: nothing of it can be played any more."""
         run = StreamRun.restored(self._settings, loaded, now_s=time.monotonic(), fetch=self._fetch)
         if run is None:
@@ -207,7 +211,9 @@ class LiveStream:
         self._run = run
         # The archive keeps what the run has taken up from now on.
         self._notify()
+        await self.standby.load_poster()
         self._enter(StreamEvent.RESTORED)
+        self._begin_interlude(patience_s=RESTORED_PATIENCE_S)
         self._aftermath = asyncio.create_task(self._run_aftermath())
         return True
 
@@ -368,9 +374,11 @@ class LiveStream:
             for output in self._run.playlists:
                 output.notify()
 
-    def _begin_interlude(self) -> None:
+    def _begin_interlude(self, patience_s: float | None = None) -> None:
         if self._run is not None:
-            self._interlude = self.standby.interlude(self._run, time.monotonic(), self._notify)
+            self._interlude = self.standby.interlude(
+                self._run, time.monotonic(), self._notify, patience_s=patience_s
+            )
 
     def _stop_interlude(self) -> None:
         if self._interlude is not None:
@@ -427,7 +435,7 @@ class LiveStream:
             self._enter(StreamEvent.GRACE_OVER)
             await asyncio.sleep(run.linger_s)
         self._forget_run()
-        self.standby.forget_poster()
+        await self.standby.forget_poster()
 
     def _forget_run(self) -> None:
         """What follows starts a new run under new names; its numbers go on."""
