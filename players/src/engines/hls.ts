@@ -12,6 +12,10 @@ export function hlsWorksHere(): boolean {
 /** The edge is carried on by the clock between playlists, but no further than this. */
 const LONGEST_AGE_S = 2;
 
+/** A device too weak for a quality may only have been busy: it is tried again, ever more seldom. */
+const WEAK_FOR_MS = 20_000;
+const WEAK_AT_MOST_MS = 600_000;
+
 /** Assumed until the link has been measured: enough for a 1080p source, which most links carry. */
 const FIRST_GUESS_BPS = 10_000_000;
 
@@ -65,6 +69,8 @@ function configuration(session: string, start_target_s: number): Partial<HlsConf
 export class HlsEngine implements Engine {
   readonly steerable = true;
   readonly #hls: Hls;
+  #weak_for_ms = WEAK_FOR_MS;
+  #lift: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     video: HTMLVideoElement,
@@ -90,6 +96,7 @@ export class HlsEngine implements Engine {
       breaks = Math.max(breaks, details.endCC);
       handlers.onPartTarget(details.partTarget || details.targetduration);
     });
+    hls.on(Events.FPS_DROP_LEVEL_CAPPING, () => this.#liftCapLater());
     hls.on(Events.ERROR, (_event, data) => {
       if (data.fatal) handlers.onFault(faultOf(data));
     });
@@ -153,7 +160,15 @@ export class HlsEngine implements Engine {
     this.#hls.recoverMediaError();
   }
   destroy(): void {
+    clearTimeout(this.#lift);
     this.#hls.destroy();
+  }
+
+  /** hls.js itself never takes back that a quality was too much. */
+  #liftCapLater(): void {
+    clearTimeout(this.#lift);
+    this.#lift = setTimeout(() => (this.#hls.autoLevelCapping = -1), this.#weak_for_ms);
+    this.#weak_for_ms = Math.min(WEAK_AT_MOST_MS, this.#weak_for_ms * 2);
   }
 }
 
