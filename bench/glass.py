@@ -101,7 +101,7 @@ def choose(page: Page, height: int) -> None:
     """The rung of that height, by the page's own menu."""
     page.locator("video").hover()
     page.locator("ms-quality-menu button.opener").click()
-    page.locator("ms-quality-menu button.item", has_text=f"{height}p").first.click()
+    page.locator("ms-choice-menu button.item", has_text=f"{height}p").first.click()
     wait_until(page, f"window.mediaserverPlayer.video.videoHeight === {height}")
     # What the menu changes is fetched anew; the pointer must not keep the controls on the picture.
     page.mouse.move(2, 790)
