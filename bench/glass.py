@@ -100,7 +100,7 @@ def wait_first_picture(page: Page) -> float:
 def choose(page: Page, height: int) -> None:
     """The rung of that height, by the page's own menu."""
     page.locator("video").hover()
-    page.locator("ms-quality-menu button.opener").click()
+    page.locator("ms-choice-menu button.opener").last.click()
     page.locator("ms-choice-menu button.item", has_text=f"{height}p").first.click()
     wait_until(page, f"window.mediaserverPlayer.video.videoHeight === {height}")
     # What the menu changes is fetched anew; the pointer must not keep the controls on the picture.
