@@ -25,7 +25,7 @@ def make_standby(posters: Posters, jpeg: bytes = b"jpeg") -> Standby:
 
 @pytest.fixture
 async def objects(tmp_path: Path):
-    objects = await LocalObjects.open(tmp_path / "objects")
+    objects = await LocalObjects.open(tmp_path / "objects", fsync=False)
     yield objects
     await objects.close()
 
