@@ -19,6 +19,9 @@ import pytest
 
 from mediaserver.server_process import ServerProcess
 
+AT_ONCE = {"rtmp.drain_s": "0"}
+"""At the end of a test no publisher is sent elsewhere first."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -83,7 +86,9 @@ def new_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
             settings: dict[str, str] | None = None, *, data: Path | None = None, **how: Any
         ) -> ServerProcess:
             return stack.enter_context(
-                ServerProcess(data or tmp_path / "data", settings, log=tmp_path / "server.log", **how)
+                ServerProcess(
+                    data or tmp_path / "data", AT_ONCE | (settings or {}), log=tmp_path / "server.log", **how
+                )
             )
 
         yield start
@@ -93,7 +98,7 @@ def new_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server with default settings for all tests of a module."""
     folder = tmp_path_factory.mktemp("server")
-    with ServerProcess(folder / "data", log=folder / "server.log") as server:
+    with ServerProcess(folder / "data", AT_ONCE, log=folder / "server.log") as server:
         yield server
 
 

@@ -35,7 +35,7 @@ def stage_server(
 ) -> Iterator[tuple[ServerProcess, Witness]]:
     """A server with a healthy stream and its viewer, for all tests of a module."""
     folder = tmp_path_factory.mktemp("stage")
-    settings = {
+    settings = end_to_end.AT_ONCE | {
         "live.grace_s": str(GRACE_S),
         "live.segment_target_s": str(SEGMENT_S),
         "live.window_s": "12",

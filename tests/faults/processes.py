@@ -76,8 +76,11 @@ class Held:
         )
 
     def exceeds(self, before: Held, *, rss_bytes: int, tasks: int = 4, files: int = 8) -> str:
-        """What there is more of than before, allowances aside; "" for nothing."""
-        allowed = {"tasks": tasks, "files": files, "threads": 2, "workers": 0, "temporary": 0}
+        """What there is more of than before, allowances aside; "" for nothing.
+
+        Threads: pools start theirs one by one, when there is work, and keep them.
+        """
+        allowed = {"tasks": tasks, "files": files, "threads": 8, "workers": 0, "temporary": 0}
         allowed["rss_bytes"] = rss_bytes
         grown = {
             name: (getattr(before, name), getattr(self, name))
