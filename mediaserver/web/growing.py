@@ -24,6 +24,9 @@ class GrowingResponse(web.StreamResponse):
         self._head = head_bytes
         self._output = output
         self._segment = segment
+        # This very list: a slow reader still gets its bytes when the window has let go of them, as a reader of
+        # a finished segment does. Without them a part would be a chunk of no bytes, which ends the message.
+        self._parts = segment.parts
         self._traffic = traffic
         self._closes = closes
 
@@ -39,7 +42,7 @@ class GrowingResponse(web.StreamResponse):
         index = 0
         try:
             while await self._output.wait_part(self._segment, index):
-                part = self._segment.parts[index]
+                part = self._parts[index]
                 index += 1
                 if not part.gap:
                     await self._send(request, [pending + b"%x\r\n" % len(part.data), part.data, b"\r\n"])

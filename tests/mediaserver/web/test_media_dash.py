@@ -123,6 +123,14 @@ class TestGrowingSegment:
             stream.add_segment(parts=1, data=b"third")
             assert await answer.read() == b"firstthird"
 
+    async def test_a_slow_reader_gets_all_of_what_has_left_memory_meanwhile(self, door: Door, stream) -> None:
+        stream.add_part(b"first")
+        async with door.client.get(OPEN) as answer:
+            assert await answer.content.readexactly(5) == b"first"
+            stream.add_segment(parts=1, data=b"last")
+            next(stream.window().newest_segments(1)).forget_bytes()
+            assert await answer.read() == b"last"
+
     async def test_a_segment_of_gaps_is_404(self, door: Door, stream) -> None:
         stream.window().add_gap_part(duration_s=0.25, now_s=stream.now_s)
         async with door.client.get(OPEN) as answer:
