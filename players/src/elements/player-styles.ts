@@ -16,6 +16,7 @@ export const playerStyles = [
       aspect-ratio: auto;
     }
     media-controller {
+      position: relative;
       display: block;
       width: 100%;
       height: 100%;
@@ -67,6 +68,7 @@ export const playerStyles = [
       padding-bottom: max(0.375rem, env(safe-area-inset-bottom));
       background: linear-gradient(transparent, rgb(6 8 12 / 0.5) 45%, rgb(6 8 12 / 0.82));
     }
+    media-control-bar:not(:defined),
     media-control-bar.away {
       display: none;
     }

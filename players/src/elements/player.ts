@@ -1,5 +1,4 @@
 import { LitElement, html, nothing } from 'lit';
-import '../media-chrome/index.ts';
 import './live-button.ts';
 import './player-overlay.ts';
 import './choice-menu.ts';
@@ -15,6 +14,9 @@ import { badgeFor, overlayFor } from '../overlay.ts';
 import type { Statistics } from '../statistics.ts';
 import type { Chosen } from './choice-menu.ts';
 import { playerStyles } from './player-styles.ts';
+
+/** Without a picture there may still be something to press. */
+const CONTROLS_AT_LATEST_MS = 1500;
 
 declare global {
   interface Window {
@@ -104,10 +106,22 @@ export class Player extends LitElement {
     });
     window.mediaserverPlayer = { video, statistics: () => live.playback.statistics() };
     live.start();
+    this.#loadControls(video);
     this.#refresh = setInterval(() => {
       live.captions.tick();
       this.requestUpdate();
     }, 500);
+  }
+
+  /** The controls are most of the page's script: they come after the first picture, which they would delay. */
+  #loadControls(video: HTMLVideoElement): void {
+    const load = (): void => {
+      clearTimeout(latest);
+      void import('../media-chrome/index.ts');
+    };
+    const latest = setTimeout(load, CONTROLS_AT_LATEST_MS);
+    if ('requestVideoFrameCallback' in video) video.requestVideoFrameCallback(load);
+    else (video as HTMLVideoElement).addEventListener('playing', load, { once: true });
   }
 
   #keepPicture(): void {
