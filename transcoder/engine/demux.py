@@ -1,6 +1,7 @@
 """A local file as tracks and access units in decoding order, for `mediaserver push`.
 
-What RTMP can carry is copied; other codecs are encoded again as H.264 and AAC.
+All pictures and sounds, the default one of a kind first. What RTMP can carry is copied; other codecs are
+encoded again as H.264 and AAC.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import av
 from av.audio.stream import AudioStream
@@ -38,11 +39,19 @@ _CODECS: Final = {
     "aac": Codec.AAC,
     "mp3": Codec.MP3,
     "opus": Codec.OPUS,
+    "flac": Codec.FLAC,
+    "ac3": Codec.AC3,
+    "eac3": Codec.EAC3,
 }
+TRACKS_OF_A_KIND: Final = 8
+"""As many as servers take; a film with every language of the world has more."""
 _PROBE_PACKETS: Final = 5_000
 """Packets read in search of what a track needs before its first unit; a healthy file needs a few."""
 _MERGE_UNITS: Final = 2_000
 """A file whose tracks lie further apart than this is sent as it comes."""
+
+
+_Stream = TypeVar("_Stream", VideoStream, AudioStream)
 
 
 class DemuxError(ValueError):
@@ -105,7 +114,7 @@ class _CopiedStream:
                 frame_rate=stream.average_rate,
             )
         else:
-            self._out = ElementaryStream(track_id, codec, extradata=extradata, language=_language(stream))
+            self._out = ElementaryStream(track_id, codec, extradata=extradata)
         self._time_base = stream.time_base or Fraction(1, VIDEO_TIMESCALE)
         self._waiting: list[Packet[Any]] = []
         self._has_started = False
@@ -167,6 +176,8 @@ class _Reading:
         self._container = _open(path)
         self._streams: dict[int, _CopiedStream | ReencodedPicture | ReencodedSound] = {}
         self._queues: dict[int, deque[AccessUnit]] = {}
+        self._called: dict[int, tuple[str | None, str | None]] = {}
+        """Language and title."""
         self.notes: tuple[str, ...] = ()
         try:
             for stream in self._chosen_streams():
@@ -185,13 +196,16 @@ class _Reading:
         self.duration_s = None if duration is None else duration / av.time_base
 
     def _chosen_streams(self) -> Iterator[VideoStream | AudioStream]:
-        """The first picture that is no cover art, and the first sound."""
+        """Pictures that are no cover art, then sounds; of each kind the default one first."""
         streams = self._container.streams
-        for video in streams.video:
-            if not video.disposition & Disposition.attached_pic:
-                yield video
-                break
-        yield from streams.audio[:1]
+        yield from self._limited([s for s in streams.video if not s.disposition & Disposition.attached_pic])
+        yield from self._limited(list(streams.audio))
+
+    def _limited(self, streams: list[_Stream]) -> list[_Stream]:
+        streams.sort(key=lambda stream: not stream.disposition & Disposition.default)
+        for stream in streams[TRACKS_OF_A_KIND:]:
+            self.notes += (f"stream {stream.index} is left out: {TRACKS_OF_A_KIND} of a kind are enough",)
+        return streams[:TRACKS_OF_A_KIND]
 
     def _add(self, stream: VideoStream | AudioStream) -> None:
         track_id = len(self._streams) + 1
@@ -203,9 +217,10 @@ class _Reading:
             self._streams[stream.index] = ReencodedPicture(track_id, stream)
             self.notes += (f"RTMP cannot carry {name} pictures: they are encoded as H.264",)
         else:
-            self._streams[stream.index] = ReencodedSound(track_id, stream, _language(stream))
+            self._streams[stream.index] = ReencodedSound(track_id, stream)
             self.notes += (f"RTMP cannot carry {name} sound: it is encoded as AAC",)
         self._queues[stream.index] = deque()
+        self._called[stream.index] = _language(stream), stream.metadata.get("title") or None
 
     def _probe(self, path: Path) -> None:
         for _ in range(_PROBE_PACKETS):
@@ -223,7 +238,11 @@ class _Reading:
 
     @property
     def tracks(self) -> tuple[Track, ...]:
-        return tuple(stream.track for stream in self._streams.values() if stream.track is not None)
+        return tuple(
+            replace(stream.track, language=self._called[index][0], name=self._called[index][1])
+            for index, stream in self._streams.items()
+            if stream.track is not None
+        )
 
     def _take(self, packet: Packet[Any]) -> None:
         index = packet.stream.index
@@ -270,6 +289,6 @@ def _sentence(error: Exception) -> str:
     return (error.strerror if isinstance(error, av.FFmpegError) else None) or str(error)
 
 
-def _language(stream: AudioStream) -> str | None:
+def _language(stream: VideoStream | AudioStream) -> str | None:
     language = stream.language
     return language if language and language != "und" else None

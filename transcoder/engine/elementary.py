@@ -26,7 +26,6 @@ class ElementaryStream:
         width: int = 0,
         height: int = 0,
         frame_rate: Fraction | None = None,
-        language: str | None = None,
     ) -> None:
         """``extradata`` as libavcodec keeps it. Raises :class:`CodecError` if it is broken.
 
@@ -36,7 +35,6 @@ class ElementaryStream:
         self._track_id = track_id
         self._size = width, height
         self._frame_rate = frame_rate
-        self._language = language
         self._is_annexb = codec in _NAL_CODECS and not _is_record(extradata)
         self.track: Track | None = None
         config = _config_from_extradata(codec, extradata)
@@ -56,9 +54,7 @@ class ElementaryStream:
         return clean(track, nal.from_annexb(packet) if self._is_annexb else packet)
 
     def _set_track(self, config: bytes) -> None:
-        track = track_from_config(
-            self._track_id, self.codec, config, language=self._language, frame_rate=self._frame_rate
-        )
+        track = track_from_config(self._track_id, self.codec, config, frame_rate=self._frame_rate)
         if self.codec is Codec.VP9 and not track.width:
             track = replace(track, width=self._size[0], height=self._size[1])
         self.track = track

@@ -97,7 +97,7 @@ class ReencodedPicture:
 class ReencodedSound:
     """One audio stream, decoded and encoded again as stereo AAC at 48 kHz."""
 
-    def __init__(self, track_id: int, stream: AudioStream, language: str | None) -> None:
+    def __init__(self, track_id: int, stream: AudioStream) -> None:
         self._stream = stream
         self._track_id = track_id
         encoder = AudioCodecContext.create("aac", "w")
@@ -110,9 +110,7 @@ class ReencodedSound:
         encoder.open()
         self._encoder = encoder
         self._resampler = AudioResampler("fltp", "stereo", _SOUND_RATE, frame_size=_AAC_FRAME_SAMPLES)
-        self._out = ElementaryStream(
-            track_id, Codec.AAC, extradata=encoder.extradata or b"", language=language
-        )
+        self._out = ElementaryStream(track_id, Codec.AAC, extradata=encoder.extradata or b"")
         self._start: int | None = None
         self._fed_samples = 0
 

@@ -31,7 +31,7 @@ EXPECTED = {
     "film.webm": (Codec.VP9, Codec.OPUS),
     "h265.mkv": (Codec.H265, Codec.MP3),
     "h265.ts": (Codec.H265, Codec.MP3),
-    "old.ts": (Codec.H264, Codec.AAC),
+    "old.ts": (Codec.H264, Codec.AC3),
     "studio.mov": (Codec.H264, Codec.AAC),
 }
 
@@ -68,7 +68,7 @@ def test_every_container_gives_decodable_units_in_decoding_order(folder: Path, n
     for track, sent in zip(film.tracks, (video, audio), strict=True):
         assert rfc6381(track)
         decoder = av.CodecContext.create(track.codec.value, "r")
-        if track.codec not in (Codec.VP9, Codec.MP3, Codec.OPUS):
+        if track.codec not in (Codec.VP9, Codec.MP3, Codec.OPUS, Codec.AC3):
             decoder.extradata = track.config
         frames = 0
         for unit in sent:
@@ -99,9 +99,8 @@ def test_a_loop_goes_on_without_a_step(folder: Path, name: str) -> None:
 
 def test_what_is_encoded_again_is_said(folder: Path) -> None:
     assert MediaFile(folder / "b-frames.mp4").notes == ()
-    notes = " ".join(MediaFile(folder / "old.ts").notes)
-    assert "mpeg2video" in notes
-    assert "ac3" in notes
+    assert "mpeg2video" in " ".join(MediaFile(folder / "old.ts").notes)
+    assert "pcm_s16le" in " ".join(MediaFile(folder / "studio.mov").notes)
 
 
 @pytest.mark.parametrize(
@@ -131,3 +130,33 @@ def test_a_file_of_subtitles_holds_nothing_to_send(folder: Path) -> None:
     subprocess.run(command, check=True, cwd=folder)
     with pytest.raises(DemuxError, match="neither pictures nor sound"):
         MediaFile(folder / "words.mkv")
+
+
+def test_every_track_with_its_language_and_title_the_default_one_first(tmp_path: Path) -> None:
+    sources = ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=25"]
+    command = ["ffmpeg", "-v", "error", *sources, "-f", "lavfi", "-i", "sine=440:r=48000", "-t", "1"]
+    command += ["-map", "1:v", "-map", "0:v", *["-map", "2:a"] * 10, *H264, "-pix_fmt", "yuv420p"]
+    command += ["-c:a", "aac", "-c:a:1", "flac", "-c:a:2", "ac3", "-c:a:3", "eac3"]
+    command += ["-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=deu"]
+    command += ["-metadata:s:a:1", "title=Kommentar", "-metadata:s:v:0", "title=Small"]
+    command += ["-disposition:v:0", "0", "-disposition:v:1", "default"]
+    command += ["-disposition:a:0", "0", "-disposition:a:2", "default", str(tmp_path / "all.mkv")]
+    subprocess.run(command, check=True)
+    film = MediaFile(tmp_path / "all.mkv")
+    assert [(track.codec, track.language, track.name) for track in film.tracks[:6]] == [
+        (Codec.H264, None, None),
+        (Codec.H264, None, "Small"),
+        (Codec.AC3, None, None),
+        (Codec.AAC, "eng", None),
+        (Codec.FLAC, "deu", "Kommentar"),
+        (Codec.EAC3, None, None),
+    ]
+    assert [track.width for track in film.tracks[:2]] == [320, 160]
+    assert len(film.tracks) == 10
+    assert len(film.notes) == 2
+    units = list(film)
+    film.close()
+    assert [unit.dts_s for unit in units] == sorted(unit.dts_s for unit in units)
+    ends_s = {unit.track_id: unit.dts_s for unit in units}
+    assert sorted(ends_s) == sorted(track.track_id for track in film.tracks)
+    assert min(ends_s.values()) > 0.85
