@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,11 @@ def children(pid: int, containing: str = "") -> list[int]:
     return found
 
 
+def files_below(folder: Path) -> list[Path]:
+    """All files, also while folders come and go."""
+    return [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
+
+
 def metric(page: str, name: str) -> float:
     """The sum over all labels of one metric in Prometheus text."""
     values = [
@@ -58,20 +64,24 @@ class Held:
     threads: int
     workers: int
     temporary: int
-    """Unfinished files: in the folder for temporary ones, and those of the data folder that say so."""
+    """Files in TMPDIR, and what is being written to the object store."""
+    streams_stored: int
+    """Streams that have segments in the object store."""
     rss_bytes: int
 
     @classmethod
     def by(cls, server: ServerProcess, temporary: Path) -> Held:
         """``temporary`` is the TMPDIR that the server was started with."""
         page = server.metrics()
-        unfinished = [*temporary.rglob("*"), *server.data.rglob("*.tmp"), *server.data.rglob("*.part")]
+        unfinished = [*files_below(temporary), *files_below(server.data / "objects" / ".incoming")]
+        objects = server.data / "objects" / "live"
         return cls(
             tasks=int(metric(page, "mediaserver_tasks")),
             files=open_files(server.pid),
             threads=threads(server.pid),
             workers=len(children(server.pid, "transcoder.worker live")),
-            temporary=len([path for path in unfinished if path.is_file()]),
+            temporary=len(unfinished),
+            streams_stored=len({path.relative_to(objects).parts[0] for path in files_below(objects)}),
             rss_bytes=rss_bytes(server.pid),
         )
 
@@ -81,6 +91,7 @@ class Held:
         Threads: pools start theirs one by one, when there is work, and keep them.
         """
         allowed = {"tasks": tasks, "files": files, "threads": 8, "workers": 0, "temporary": 0}
+        allowed["streams_stored"] = 0
         allowed["rss_bytes"] = rss_bytes
         grown = {
             name: (getattr(before, name), getattr(self, name))

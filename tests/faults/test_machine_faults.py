@@ -59,7 +59,7 @@ def test_after_kill_9_the_same_playlist_goes_on(
     after = player.playlist()
     assert after.first_msn >= first.first_msn
     assert after.position > first.position
-    assert any(segment.discontinuity for segment in after.segments) or after.discontinuity_sequence
+    assert "#EXT-X-DISCONTINUITY\n" in after.text or after.discontinuity_sequence
     assert not complaints(again.whole_log())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import threading
 import time
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from tests.e2e.playlists import MediaPlaylist, read
 LATE_S = 1.0
 """A part later than this, against the steadiest ones, is what a viewer may see as a stall."""
 SETTLING_PARTS = 8
+BUSY_LOAD_PER_CORE = 2.5
+"""On a machine that is as busy with other things, lateness says nothing about us. Gaps still do."""
 
 
 class Witness:
@@ -40,7 +43,10 @@ class Witness:
         """Fails on anything that a viewer could have noticed since the last time."""
         parts, late_s, complaints = self.take()
         assert not complaints, f"the healthy stream suffered: {complaints[:5]}"
-        assert late_s <= LATE_S, f"the healthy stream had a part {late_s:.2f} s late ({parts} parts)"
+        is_busy = os.getloadavg()[0] > BUSY_LOAD_PER_CORE * len(os.sched_getaffinity(0))
+        assert late_s <= LATE_S or is_busy, (
+            f"the healthy stream had a part {late_s:.2f} s late ({parts} parts)"
+        )
 
     def stop(self) -> None:
         self._stop.set()
