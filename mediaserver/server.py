@@ -15,12 +15,12 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
-from pathlib import Path
 from typing import Final, Protocol
 
 from ingest.rtmp.tls import CertificateError
 from mediaserver.access import Access, open_access
 from mediaserver.access.secret_file import SecretFileError
+from mediaserver.data_folder import DataFolderError, data_folder
 from mediaserver.live.archive import Archive
 from mediaserver.live.posters import Posters
 from mediaserver.live.records import StreamRecords
@@ -98,7 +98,7 @@ async def serve(config: Config, redaction: Redaction, ready: Callable[[str], Non
     async with AsyncExitStack() as stack:
         try:
             line, drain = await _start(config, redaction, stack, draining)
-        except (RecordsError, SecretFileError, StoreError, CertificateError) as failure:
+        except (DataFolderError, RecordsError, SecretFileError, StoreError, CertificateError) as failure:
             raise StartFailed(str(failure)) from failure
         (ready or _print_line)(line)
         await draining.wait()
@@ -112,7 +112,7 @@ async def _start(
     config: Config, redaction: Redaction, stack: AsyncExitStack, draining: Draining
 ) -> tuple[str, Callable[[], Awaitable[None]]]:
     """Build, wire and start everything. Answers the ready line, and what begins the drain."""
-    data_path = _make_data_folder(config.data_path)
+    data_path = stack.enter_context(data_folder(config.data_path))
     records = await stack.enter_async_context(open_sqlite_records(data_path / FILE_NAME))
     access = await open_access(data_path, config.access, records)
     _tell_about_admin_token(access, redaction)
@@ -178,16 +178,6 @@ async def _start(
         await registry.drain(config.rtmp.drain_s)
 
     return f"ready {http_url} {rtmp_urls}", drain
-
-
-def _make_data_folder(folder: Path) -> Path:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StartFailed(f"data_dir {folder} cannot be made: {error.strerror}") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise StartFailed(f"data_dir {folder} cannot be written")
-    return folder.absolute()
 
 
 def _tell_about_admin_token(access: Access, redaction: Redaction) -> None:

@@ -47,7 +47,9 @@ class ObjectFiles:
     def open(self) -> int:
         """Make the folders, and remove what killed processes left half-written. Answers how many."""
         try:
-            self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # One by one: folders above the last one would get the mode of the umask.
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._incoming.mkdir(mode=0o700, exist_ok=True)
             return sum(map(self._remove_if_left, list(os.scandir(self._incoming))))
         except OSError as error:
             raise _failure(error, "the object store cannot be opened") from error

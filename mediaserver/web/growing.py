@@ -24,8 +24,8 @@ class GrowingResponse(web.StreamResponse):
         self._head = head_bytes
         self._output = output
         self._segment = segment
-        # This very list: a slow reader still gets its bytes when the window has let go of them, as a reader of
-        # a finished segment does. Without them a part would be a chunk of no bytes, which ends the message.
+        # This very list: it keeps its bytes when the window lets go of them before a slow reader has them.
+        # A part without them would be a chunk of no bytes, which ends the message.
         self._parts = segment.parts
         self._traffic = traffic
         self._closes = closes

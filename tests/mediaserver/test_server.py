@@ -146,6 +146,20 @@ def test_a_busy_port_is_1_and_one_line_that_names_it(
     assert "Traceback" not in log()
 
 
+def test_a_second_server_in_the_same_folder_is_1_and_leaves_the_first_one_alone(
+    start: Starter, tmp_path: Path, log: Callable[[], str]
+) -> None:
+    ready(start())
+    (tmp_path / "data" / "objects" / "live").mkdir()
+    mark = tmp_path / "data" / "objects" / "live" / "show"
+    mark.mkdir()
+    kept = mark / "segment,object"
+    kept.touch()
+    assert start().wait(10) == 1
+    assert re.search(r"^mediaserver: data_dir .* is in use by another server", log(), re.M)
+    assert kept.exists()
+
+
 def test_a_wrong_setting_is_2_and_one_line(start: Starter, tmp_path: Path, log: Callable[[], str]) -> None:
     process = start("--set", "live.part_targt_s=0.25")
     assert process.wait(10) == 2
