@@ -3,7 +3,7 @@
  * word on the stream's state, reads what its master playlist offers, and begins anew when there is more to see.
  * Tells of any change by `change`.
  */
-import { manifestUrl } from './address.ts';
+import { manifestUrl, withSession } from './address.ts';
 import { Captions } from './captions/captions.ts';
 import type { Technology } from './engines/engine.ts';
 import { offersMore, readMaster, type Master } from './m3u8.ts';
@@ -27,6 +27,7 @@ export class LivePlayer extends EventTarget {
   readonly watch: StreamWatch;
   readonly captions: Captions;
   readonly #masterUrl: string;
+  readonly #session: string;
   #master: Master | null = null;
   #asking: AbortController | null = null;
   #known: Known = 'asking';
@@ -39,6 +40,7 @@ export class LivePlayer extends EventTarget {
   constructor(video: HTMLVideoElement, { stream, token, technology }: Show) {
     super();
     const session = newViewerSession();
+    this.#session = session;
     this.#masterUrl = manifestUrl(stream, token, 'hls');
     this.playback = new Playback(video, { technology, url: manifestUrl(stream, token, technology), session });
     this.captions = new Captions(video, session, () => this.playback.shown_at_ms);
@@ -134,7 +136,7 @@ export class LivePlayer extends EventTarget {
     this.#asking = asking;
     try {
       const signal = AbortSignal.any([asking.signal, AbortSignal.timeout(MASTER_TIMEOUT_MS)]);
-      const answer = await fetch(this.#masterUrl, { signal, cache: 'no-cache' });
+      const answer = await fetch(withSession(this.#masterUrl, this.#session), { signal, cache: 'no-cache' });
       if (!answer.ok) return;
       const master = readMaster(await answer.text());
       const before = this.#master;

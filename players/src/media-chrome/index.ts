@@ -1,4 +1,5 @@
 /** The media-chrome elements that the player is made of, ready for a strict content security policy. */
+import { release } from './held.ts';
 import { MediaChromeButton } from 'media-chrome/dist/media-chrome-button.js';
 import { MediaChromeRange } from 'media-chrome/dist/media-chrome-range.js';
 import { MediaContainer } from 'media-chrome/dist/media-container.js';
@@ -23,3 +24,4 @@ for (const elementClass of [
 ]) {
   adoptStyles(elementClass as unknown as CustomElementConstructor);
 }
+release();
