@@ -19,7 +19,9 @@ from transcoder.media import VIDEO_TIMESCALE, AccessUnit, Track
 
 UNIT_LIMIT_BYTES: Final = 8 << 20
 """Of a unit that a child has made: eight seconds of the strongest rung."""
-LATEST_DTS: Final = 1 << 62
+AHEAD_S: Final = 10.0
+"""How much later than the newest unit that went in one may be that comes out: pictures are reordered."""
+LONGEST_UNIT_S: Final = 10.0
 LARGEST_COMPOSITION: Final = (1 << 31) - 1
 """Signed 32 bits in ``trun`` (ISO 14496-12 8.8.8)."""
 UNITS_PER_S: Final = 140
@@ -96,11 +98,7 @@ class Answers:
             raise FramingError("a rendition that was not asked for")
         if not self._tracks.spend(1):
             raise FramingError(f"one format of {rendition} after the other")
-        _check_track(track, asked)
-        # What the tracks are called is not the child's to say.
-        track = replace(track, language=asked.language, name=asked.label)
-        check_describable(track)
-        self._made[rendition] = track
+        track = self._made[rendition] = checked_track(track, asked)
         return track
 
     def unit(self, rendition: str, unit: AccessUnit) -> bool:
@@ -109,6 +107,9 @@ class Answers:
         if last_dts is None:
             raise FramingError("a unit of a rendition that was not asked for")
         _check_unit(unit, self._made.get(rendition))
+        # A time that nobody can have meant moves the playlist's clock, or does not fit into a date at all.
+        if self._newest_s is None or unit.dts_s > self._newest_s + AHEAD_S:
+            raise FramingError("a unit of media that did not go in")
         if not self._units.spend(1) or not self._bytes.spend(len(unit.payload)):
             raise FramingError("more units than what went in can give")
         if unit.dts <= last_dts or unit.pts < unit.dts:
@@ -118,7 +119,11 @@ class Answers:
         return True
 
 
-def _check_track(track: Track, asked: Rendition) -> None:
+def checked_track(track: Track, asked: Rendition) -> Track:
+    """A format that can be one of what was asked for, under the names that we know.
+
+    Raises :class:`FramingError`.
+    """
     timescale = asked.sample_rate or VIDEO_TIMESCALE
     if (track.track_id, track.codec, track.timescale) != (asked.source_track_id, asked.codec, timescale):
         raise FramingError(f"another format than was asked for {asked.name}")
@@ -127,6 +132,10 @@ def _check_track(track: Track, asked: Rendition) -> None:
     plain = track.sample_aspect == 1 and track.frame_rate == asked.frame_rate and track.hdr is None
     if not sane or not sound or not plain:
         raise FramingError(f"a strange format for {asked.name}")
+    # What the tracks are called is not the child's to say.
+    track = replace(track, language=asked.language, name=asked.label)
+    check_describable(track)
+    return track
 
 
 def check_describable(track: Track) -> None:
@@ -143,7 +152,7 @@ def _check_unit(unit: AccessUnit, track: Track | None) -> None:
         raise FramingError("a unit before its format")
     if (unit.track_id, unit.codec, unit.timescale) != (track.track_id, track.codec, track.timescale):
         raise FramingError("a unit of another format than was announced")
-    if not (0 <= unit.dts < LATEST_DTS and 0 <= unit.duration <= LARGEST_COMPOSITION):
+    if unit.dts < 0 or not 0 <= unit.duration <= LONGEST_UNIT_S * unit.timescale:
         raise FramingError("a unit at an impossible time")
     if unit.pts - unit.dts > LARGEST_COMPOSITION or not 0 < len(unit.payload) <= UNIT_LIMIT_BYTES:
         raise FramingError("an impossible unit")

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Final
 
 from transcoder import framing
-from transcoder.answers import check_describable
+from transcoder.answers import checked_track
 from transcoder.asked import AskedChild, NoAnswer
 from transcoder.child import Child
 from transcoder.framing import FramingError
-from transcoder.ladder import Rendition
+from transcoder.ladder import AUDIO_CHANNELS, Rendition
 from transcoder.media import VIDEO_TIMESCALE, AccessUnit, Codec, Kind, Track
 from transcoder.standin import StandIn
 from transcoder.stills import StillFailed
@@ -25,6 +26,8 @@ IDLE_S: Final = 600.0
 PICTURES_LIMIT: Final = 1_000
 """Of one loop."""
 LOOPS_LIMIT_BYTES: Final = 16 << 20
+SILENCE_SAMPLES: Final = 1024
+"""Of a frame of silence: AAC-LC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ class SlateMaker:
             self._number += 1
             request = framing.MakeSlate(self._number, notice, tuple(renditions), picture_s, loop_s)
             await child.send(request, poster or b"")
-            return await _loops(child, self._number, {each.name: each for each in renditions})
+            asked = {each.name: _asked(each, picture_s) for each in renditions}
+            return await _loops(child, self._number, asked, picture_s)
 
         try:
             made = await self._asked.ask(question) if renditions else {}
@@ -101,7 +105,17 @@ class SlateMaker:
         return SlateStatistics(self._asked.pid, self._made, self._failed)
 
 
-async def _loops(child: Child, number: int, asked: dict[str, Rendition]) -> dict[str, StandIn]:
+def _asked(rendition: Rendition, picture_s: float) -> Rendition:
+    """A rendition as a slate of it is."""
+    if rendition.kind is Kind.AUDIO:
+        channels = min(AUDIO_CHANNELS, max(1, rendition.channels))
+        return replace(rendition, codec=Codec.AAC, channels=channels)
+    return replace(rendition, codec=Codec.H264, frame_rate=1 / Fraction(picture_s).limit_denominator(1000))
+
+
+async def _loops(
+    child: Child, number: int, asked: dict[str, Rendition], picture_s: float
+) -> dict[str, StandIn]:
     """What the child answers, held to what it was asked. Raises :class:`FramingError`."""
     tracks: dict[str, Track] = {}
     units: dict[str, list[AccessUnit]] = {}
@@ -110,12 +124,11 @@ async def _loops(child: Child, number: int, asked: dict[str, Rendition]) -> dict
         message, payload = await child.receive()
         match message:
             case framing.RenditionTrack(rendition, track) if rendition in asked and rendition not in tracks:
-                _check(track, asked[rendition])
-                tracks[rendition], units[rendition] = track, []
+                tracks[rendition], units[rendition] = checked_track(track, asked[rendition]), []
             case framing.Unit(rendition=rendition) if rendition in tracks:
                 unit = framing.access_unit(message, payload)
                 budget_bytes -= len(payload)
-                _check_unit(unit, tracks[rendition], units[rendition])
+                _check_unit(unit, tracks[rendition], units[rendition], picture_s)
                 if budget_bytes < 0 or len(units[rendition]) >= PICTURES_LIMIT * 2:
                     raise FramingError("a loop without end")
                 units[rendition].append(unit)
@@ -133,17 +146,12 @@ def _stand_in(track: Track, units: list[AccessUnit]) -> StandIn:
     return StandIn(track, tuple(units), units[-1].dts + units[-1].duration)
 
 
-def _check(track: Track, rendition: Rendition) -> None:
-    codec = Codec.H264 if rendition.kind is Kind.VIDEO else Codec.AAC
-    timescale = VIDEO_TIMESCALE if rendition.kind is Kind.VIDEO else rendition.sample_rate
-    if (track.track_id, track.codec, track.timescale) != (rendition.source_track_id, codec, timescale):
-        raise FramingError(f"another format than was asked for {rendition.name}")
-    check_describable(track)
-
-
-def _check_unit(unit: AccessUnit, track: Track, before: list[AccessUnit]) -> None:
+def _check_unit(unit: AccessUnit, track: Track, before: list[AccessUnit], picture_s: float) -> None:
     expected = before[-1].dts + before[-1].duration if before else 0
     if (unit.track_id, unit.codec, unit.timescale) != (track.track_id, track.codec, track.timescale):
         raise FramingError("a unit of another format than was announced")
-    if (unit.dts, unit.pts) != (expected, expected) or unit.duration <= 0 or not unit.payload:
+    # A loop is played by the clock: units of no length would keep us busy, endless ones the playlist.
+    is_picture = track.kind is Kind.VIDEO
+    duration = max(1, round(picture_s * VIDEO_TIMESCALE)) if is_picture else SILENCE_SAMPLES
+    if (unit.dts, unit.pts, unit.duration) != (expected, expected, duration) or not unit.payload:
         raise FramingError("a unit at an impossible time")

@@ -37,6 +37,7 @@ UNIT = AccessUnit(1, Codec.H264, 90_000, 3000, 3000, 3000, True, b"x", 0.0)
 def answers() -> Answers:
     made = Answers(Ladder((RUNG,), ()))
     made.track("240p", MADE)
+    made.fed(UNIT)
     return made
 
 
@@ -125,6 +126,8 @@ def test_whatever_is_said_is_taken_or_refused(said: list[Track | AccessUnit]) ->
         ("240p", {"dts": -1}),
         ("240p", {"pts": 1 << 40}),
         ("240p", {"duration": -1}),
+        ("240p", {"duration": 11 * 90_000}),
+        ("240p", {"dts": 11 * 90_000, "pts": 11 * 90_000}),
         ("240p", {"payload": b""}),
         ("240p", {"payload": bytes(UNIT_LIMIT_BYTES + 1)}),
     ],
@@ -145,6 +148,9 @@ def test_viewers_never_go_back(answers: Answers) -> None:
     assert not answers.unit("240p", at(4))
     assert not answers.unit("240p", replace(at(7), pts=0))
     answers.begin_anew(0.0)
+    with pytest.raises(FramingError, match="did not go in"):
+        answers.unit("240p", at(6))
+    answers.fed(at(5))
     assert not answers.unit("240p", at(5))
     assert answers.unit("240p", at(6))
 
@@ -171,7 +177,7 @@ def flood(answers: Answers, payload: bytes = b"x") -> int:
     taken = 0
     with pytest.raises(FramingError, match="more units"):  # noqa: PT012 (which of them is refused)
         while taken < 10_000:
-            answers.unit("240p", at(taken, payload))
+            answers.unit("240p", replace(UNIT, pts=taken, dts=taken, payload=payload))
             taken += 1
     return taken * len(payload)
 

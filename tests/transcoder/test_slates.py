@@ -5,10 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from dataclasses import replace
+from fractions import Fraction
 
 import av
 import pytest
 
+from tests.transcoder.test_packager import AVCC
+from transcoder import framing, slates
+from transcoder.codecs import track_from_config
+from transcoder.framing import FramingError
+from transcoder.hdr import Hdr
 from transcoder.ladder import Rendition
 from transcoder.media import AccessUnit, Codec, Kind, Track
 from transcoder.slates import SlateMaker, StandIn, StillFailed
@@ -176,6 +183,52 @@ async def test_what_cannot_be_made_is_told() -> None:
     await maker.close()
     with pytest.raises(StillFailed, match="stopping"):
         await maker.make(None, NOTICE, LADDER, picture_s=0.25, loop_s=1.0)
+
+
+class Impostor:
+    """A slates child that was taken over: it answers what it likes."""
+
+    def __init__(self, *said: tuple[framing.Message, bytes]) -> None:
+        self._said = [*said, (framing.Slated(1, ""), b"")]
+
+    async def receive(self) -> tuple[framing.Message, bytes]:
+        return self._said.pop(0)
+
+
+def loop_of(track: Track, *units: AccessUnit) -> list[tuple[framing.Message, bytes]]:
+    said = [(framing.unit_message(unit, "720p"), unit.payload) for unit in units]
+    return [(framing.RenditionTrack("720p", track), b""), *said]
+
+
+MADE = replace(
+    track_from_config(1, Codec.H264, AVCC), width=1280, height=720, frame_rate=Fraction(4), language=None
+)
+PICTURE = AccessUnit(1, Codec.H264, 90_000, 0, 0, 22_500, True, b"x", 0.0)
+
+
+async def answered(*said: tuple[framing.Message, bytes]) -> dict[str, StandIn]:
+    asked = {"720p": slates._asked(video("720p", 1280, 720), 0.25)}
+    return await slates._loops(Impostor(*said), 1, asked, 0.25)
+
+
+async def test_what_the_child_calls_its_tracks_is_not_believed() -> None:
+    made = await answered(*loop_of(replace(MADE, language="x" * 500, name="<b>"), PICTURE))
+    assert (made["720p"].track.language, made["720p"].track.name) == (None, None)
+    assert made["720p"].loop_ticks == 22_500
+
+
+@pytest.mark.parametrize("duration", [0, 1, 22_501, 1 << 60])
+async def test_a_loop_of_another_pace_is_refused(duration: int) -> None:
+    with pytest.raises(FramingError, match="time"):
+        await answered(*loop_of(MADE, replace(PICTURE, duration=duration)))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"hdr": Hdr(transfer=1 << 80)}, {"width": 1 << 20}, {"frame_rate": Fraction(1, 1 << 40)}]
+)
+async def test_a_loop_in_a_strange_format_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(FramingError, match="strange"):
+        await answered(*loop_of(replace(MADE, **changes), PICTURE))
 
 
 async def test_a_child_that_dies_is_replaced() -> None:
