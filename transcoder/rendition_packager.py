@@ -15,6 +15,8 @@ from transcoder.media import AccessUnit, Kind, Track
 CUT_TOLERANCE_S = 0.0005
 MAX_LAG_SEGMENTS = 3
 """A rendition that has not begun so many known segments is behind for good: gaps take their place."""
+GAP_ROUNDING_S = 0.4
+"""A gap segment rounds to the target duration as long as it is at most so much longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,9 @@ class RenditionPackager:
         self._sequence = 0
         self._withheld = False
         self._resuming = False
+        self._longest_gap_s = config.max_segment_s + GAP_ROUNDING_S
+        self.newest_cut_s: float | None = None
+        """Where the newest segment begins: its cut, whether media came for it or not."""
         self._gap_from_s: float | None = None
         """Where the next gap part begins; None until the first cut is known."""
         self.dropped_units = 0
@@ -108,7 +113,11 @@ class RenditionPackager:
         self._cuts.append(_Cut(time_s, discontinuity))
         while len(self._cuts) > max_lag_segments:
             if self._withheld:
+                known = len(self._cuts)
                 self._fill(self._cuts[1].time_s, now_s, stop_at_s=self._cuts[1].time_s)
+                if len(self._cuts) == known:
+                    # The media before the gap, or a cut at the same instant, has come as far already.
+                    self._begin_gap_segment(now_s)
                 continue
             self.end_segment(now_s)
             self._add_gap(self._cuts.popleft(), self._cuts[0].time_s, now_s)
@@ -161,7 +170,14 @@ class RenditionPackager:
                     return
                 self._begin_gap_segment(now_s)
                 continue
-            end_s = min(self._gap_from_s + self._config.part_target_s, next_cut_s, stop_at_s)
+            latest_s = (self.newest_cut_s or 0.0) + self._longest_gap_s
+            if self._gap_from_s >= latest_s - CUT_TOLERANCE_S:
+                # The source stood still: its own segments leave that time out, and so do gaps.
+                if next_cut_s is math.inf:
+                    return
+                self._gap_from_s = next_cut_s
+                continue
+            end_s = min(self._gap_from_s + self._config.part_target_s, next_cut_s, stop_at_s, latest_s)
             if end_s > until_s + 1e-9:
                 return
             self._add_gap_part(self._gap_from_s, end_s, now_s)
@@ -171,6 +187,10 @@ class RenditionPackager:
         cut = self._cuts.popleft()
         self.end_segment(now_s)
         self._gap_from_s = max(cut.time_s, self._gap_from_s or cut.time_s)
+        if self._cuts and self._cuts[0].time_s <= self._gap_from_s + CUT_TOLERANCE_S:
+            # No time is left for it, but its number is used in the other renditions.
+            self._add_gap(cut, self._cuts[0].time_s, now_s)
+            return
         self._pass(cut)
         self._segment_open = True
         self.gap_segments += 1
@@ -253,11 +273,14 @@ class RenditionPackager:
     def _add_gap(self, cut: _Cut, end_s: float, now_s: float) -> None:
         self._pass(cut)
         program_time_s = self._config.program_origin_s + self._config.offset_s + cut.time_s
-        self.window.add_gap_segment(max(0.001, end_s - cut.time_s), now_s, program_time_s)
+        # Over a hole in the source it is no longer than a segment may be: one cut is one number, everywhere.
+        length_s = min(max(0.001, end_s - cut.time_s), self._longest_gap_s)
+        self.window.add_gap_segment(length_s, now_s, program_time_s)
         self.gap_segments += 1
 
     def _pass(self, cut: _Cut) -> None:
         """The segment that is begun now is the one of this cut."""
+        self.newest_cut_s = cut.time_s
         if cut.discontinuity:
             self.window.discontinuity()
             self._waits_for_break = False

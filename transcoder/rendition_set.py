@@ -10,6 +10,9 @@ from transcoder.media import AccessUnit, Track
 from transcoder.rendition_packager import MAX_LAG_SEGMENTS, PackagerConfig, RenditionPackager
 from transcoder.standin import StandIn, StandInFeed
 
+LAST_SEGMENT_S = 0.02
+"""How long the last segment lasts at least where a rendition has nothing for it."""
+
 
 class TextRendition(Protocol):
     """A rendition of words beside picture and sound."""
@@ -108,7 +111,12 @@ class RenditionSet:
             text.advance(to_s, now_s)
 
     def finish(self, end_s: float, now_s: float) -> None:
-        """The publication is over at ``end_s``: close what is open, and level all with gaps."""
+        """The publication is over at ``end_s``: close what is open, and level all with gaps.
+
+        A segment that one has begun, all have: numbers must not drift apart over interruptions.
+        """
+        begun_s = [each.newest_cut_s for each in self.renditions.values() if each.newest_cut_s is not None]
+        end_s = max([end_s, *(time_s + LAST_SEGMENT_S for time_s in begun_s)])
         for rendition in self.renditions.values():
             rendition.level(end_s, now_s)
         for text in self._texts:

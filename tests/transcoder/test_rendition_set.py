@@ -1,8 +1,12 @@
 """Renditions that get nothing, something else, or what another one gets: all playlists go on together."""
 
+from dataclasses import replace
+
+import pytest
+
 from tests.transcoder.test_packager import AUDIO, VIDEO, interleaved, picture
 from tests.transcoder.test_standin import silence, still
-from transcoder.cutter import GridCutter
+from transcoder.cutter import GridCutter, SyncCutter
 from transcoder.manifests.config import WindowConfig
 from transcoder.manifests.window import MediaWindow, WindowCheckpoint
 from transcoder.media import AccessUnit, Codec
@@ -177,6 +181,76 @@ def test_a_follower_gets_the_very_same_media() -> None:
     ]
     assert texts[0] == texts[1]
     assert texts[0]
+
+
+def numbers(packager: Packager) -> set[WindowCheckpoint]:
+    return {rendition.window.checkpoint() for rendition in packager.renditions.values()}
+
+
+def passed_through(cutter: SyncCutter | GridCutter) -> Packager:
+    packager = Packager(
+        CONFIG,
+        cutter,
+        leader=VIDEO,
+        windows=windows("source", "audio", "720p"),
+        passthrough={1: "source", 2: "audio"},
+    )
+    packager.set_source_track(VIDEO, 0.0)
+    packager.set_source_track(AUDIO, 0.0)
+    packager.set_rendition_track("720p", VIDEO, 0.0)
+    return packager
+
+
+@pytest.mark.parametrize("format_changed", [False, True])
+def test_a_publication_that_ends_right_behind_a_cut_leaves_all_with_the_same_numbers(
+    format_changed: bool,
+) -> None:
+    packager = passed_through(SyncCutter(target_s=2, max_segment_s=4))
+    words = Words()
+    packager.add_text(words)
+    for unit in interleaved(4):
+        packager.push_source(unit, unit.dts_s)
+    if format_changed:
+        packager.set_source_track(replace(AUDIO, config=bytes.fromhex("1188"), channels=1), 4.0)
+    packager.push_source(picture(100), 4.0)
+    packager.finish(4.0)
+    assert numbers(packager) == {WindowCheckpoint(3, int(format_changed))}
+    assert words.advanced_s > 4.0
+
+
+def test_sound_that_has_passed_a_cut_takes_the_picture_with_it() -> None:
+    packager = passed_through(GridCutter(target_s=2))
+    for unit in interleaved(4.3):
+        if unit.codec is Codec.AAC or unit.pts_s < 3.9:
+            packager.push_source(unit, unit.dts_s)
+    packager.finish(4.0)
+    assert numbers(packager) == {WindowCheckpoint(3, 0)}
+
+
+@pytest.mark.parametrize("withheld", [False, True])
+def test_over_a_hole_in_the_source_gaps_are_as_many_as_segments(withheld: bool) -> None:
+    packager = passed_through(SyncCutter(target_s=2, max_segment_s=4))
+    if withheld:
+        packager.withhold("720p", 0.0)
+    for unit in interleaved(30):
+        if not 5 < unit.pts_s < 12:
+            packager.push_source(unit, unit.dts_s)
+    packager.finish(30.0)
+    assert len(numbers(packager)) == 1
+    segments = packager.renditions["720p"].window.segments
+    assert max(segment.duration_us for segment in segments) < 4_500_000
+    assert [round(segment.program_time_ms / 1000) % 1000 for segment in segments][:4] == [0, 2, 4, 12]
+
+
+def test_cuts_that_media_has_overtaken_use_up_their_numbers() -> None:
+    rung = Encoder()
+    rung.packager.cut_at(0.0, 0.0)
+    rung.packager.push(replace(encoded(0), duration=9 * 90_000), 0.0)
+    rung.packager.withhold(0.0)
+    for time_s in (2.0, 4.0, 4.0, 6.0, 8.0):
+        rung.packager.cut_at(time_s, 0.0)
+    rung.packager.level(10.0, 0.0)
+    assert rung.window.next_msn == 6
 
 
 class Words:
