@@ -144,7 +144,7 @@ bench: setup $(STAMPS)/dev test-tools
 
 # The README's screenshots, taken by the end-to-end test of the pages.
 pictures: setup $(STAMPS)/dev test-tools
-	MEDIASERVER_PICTURES=docs/images $(BIN)/python -m pytest tests/e2e/test_watch.py
+	MEDIASERVER_PICTURES=docs/images $(BIN)/python -m pytest tests/e2e/test_watch.py tests/e2e/test_pages_studio.py
 
 clean:
 	rm -rf $(VENV) $(PAGES) players/node_modules dist build
