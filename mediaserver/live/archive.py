@@ -120,12 +120,6 @@ class Archive:
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    def forget_stream(self, stream: str) -> None:
-        """The stream is deleted: so is what the store has of it."""
-        for name, epoch in list(self._runs):
-            if name == stream:
-                self.forget(name, epoch)
-
     async def close(self) -> None:
         """Store what is still to be stored, within a deadline. What is there stays for the next process."""
         self._closed = True

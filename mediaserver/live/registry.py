@@ -9,7 +9,7 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -70,7 +70,7 @@ class StreamRegistry:
         self._slates = slates
         self._streams: dict[str, LiveStream] = {}
         self._thrown_out_until_s: dict[str, float] = {}
-        self._on_air: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
 
     async def __aenter__(self) -> Self:
@@ -107,11 +107,13 @@ class StreamRegistry:
         try:
             async with asyncio.timeout(CLOSE_S):
                 await asyncio.gather(*(stream.close() for stream in self._streams.values()))
-                await asyncio.gather(*self._on_air)
+                await asyncio.gather(*self._tasks)
         except TimeoutError:
-            log.warning("%d streams did not end in time", len(self._on_air))
-            for task in self._on_air:
+            staying = list(self._tasks)
+            log.warning("%d streams did not end in time", len(staying))
+            for task in staying:
                 task.cancel()
+            await asyncio.gather(*staying, return_exceptions=True)
 
     # Looking
 
@@ -139,17 +141,17 @@ class StreamRegistry:
         stream = self._streams.get(name)
         if stream is None and not self._open_publish:
             return
+        stream = stream or self._make_stream(name, None)
         try:
             loaded = await archive.load(name)
+            if loaded is not None and await stream.restore(loaded):
+                self._streams[name] = stream
         except StoreError as error:
             log.error("stream %s: what was on air is not found: %s", name, error)
-            return
-        if loaded is None:
-            return
-        if stream is None:
-            stream = self._make_stream(name, None)
-        if await stream.restore(loaded):
-            self._streams[name] = stream
+        except Exception:
+            # This stream begins anew then; the others must not wait until somebody has mended it.
+            log.exception("stream %s: what was on air cannot be taken up", name)
+            await stream.forget()
 
     # The operator's changes
 
@@ -175,9 +177,13 @@ class StreamRegistry:
         await self._records.delete(name)
         stream = self._streams.pop(name)
         self._thrown_out_until_s.pop(name, None)
+        # Whoever asked may go away meanwhile, and another stream of this name may begin.
+        await asyncio.shield(self._own(self._end(stream)))
+
+    @staticmethod
+    async def _end(stream: LiveStream) -> None:
         await stream.close("the stream was deleted")
-        if self._archive is not None:
-            self._archive.forget_stream(name)
+        await stream.forget()
 
     def kick(self, name: str, reason: str) -> bool:
         """Throw the publisher out; it needs a new key or a minute to return. False: there was none."""
@@ -194,6 +200,8 @@ class StreamRegistry:
         """See :class:`ingest.publication.Authorizer`."""
         await self._check(request)
         # From here to the end nothing is awaited: two publishers cannot both find the stream free.
+        if self._draining:
+            raise _draining()
         name = request.stream
         stream = self._streams.get(name)
         if stream is None:
@@ -204,9 +212,7 @@ class StreamRegistry:
         self._make_room(stream)
         publication = Publication(secrets.token_hex(4), request)
         stream.publication = publication
-        task = asyncio.create_task(self._carry(stream, publication))
-        self._on_air.add(task)
-        task.add_done_callback(self._on_air.discard)
+        self._own(self._carry(stream, publication))
         log.info(
             "stream %s: publication %s from %s by %s",
             name,
@@ -262,7 +268,7 @@ class StreamRegistry:
     async def _check(self, request: PublishRequest) -> None:
         """What can be told without looking at who is on air."""
         if self._draining:
-            raise PublishRefused(Refusal.DRAINING, "the server is stopping")
+            raise _draining()
         if NAME.match(request.stream) is None:
             raise PublishRefused(
                 Refusal.BAD_NAME, "a stream name is 1 to 64 letters, digits, hyphens and underscores"
@@ -290,6 +296,13 @@ class StreamRegistry:
                     request.address,
                 )
             raise _wrong_key()
+
+    def _own(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """A task that is waited for at the end."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _carry(self, stream: LiveStream, publication: Publication) -> None:
         await self._save_checkpoint(stream)
@@ -341,6 +354,10 @@ def _answering(request: PublishRequest) -> Iterator[None]:
     except RecordsError as error:
         log.error("stream %s: its key cannot be checked: %s", request.stream, error)
         raise PublishRefused(Refusal.OVERLOADED, "keys cannot be checked at the moment") from error
+
+
+def _draining() -> PublishRefused:
+    return PublishRefused(Refusal.DRAINING, "the server is stopping")
 
 
 def _wrong_key() -> PublishRefused:

@@ -221,11 +221,14 @@ class LiveStream:
 
     async def carry(self, publication: Publication) -> None:
         """Put a publication on air until it ends; then the grace time begins."""
-        self.publication = publication
+        if self.publication is None or self.publication.ended:
+            # Otherwise somebody has come since, in the place of this one.
+            self.publication = publication
         async with self._on_air:
             if self._closed:
                 publication.kick("the stream is closed here")
-                self.publication = None
+                if self.publication is publication:
+                    self.publication = None
                 return
             await self._stop_aftermath()
             if self.state is not StreamState.INTERRUPTED:
@@ -270,6 +273,11 @@ class LiveStream:
             self._stop_interlude()
         for output in self._run.playlists if self._run else ():
             output.stop()
+
+    async def forget(self) -> None:
+        """Nothing that was on air may be fetched any more, now or after a restart. While nobody publishes."""
+        self._forget_run()
+        await self.standby.forget_poster()
 
     @property
     def is_live(self) -> bool:

@@ -162,7 +162,8 @@ async def test_a_stream_that_is_deleted_leaves_nothing(
 ) -> None:
     Show(archive, clock, "e1").segments(2)
     Show(archive, clock, "e2").segments(2)
-    archive.forget_stream("show")
+    archive.forget("show", "e1")
+    archive.forget("show", "e2")
     await archive.wait_idle()
     assert await objects.list() == []
 

@@ -10,12 +10,16 @@ import pytest
 
 from ingest.publication import Publication, PublishRefused, PublishRequest, Refusal
 from mediaserver.live import registry as registry_module
+from mediaserver.live.archive import Archive, LoadedRun
 from mediaserver.live.records import Checkpoint, StreamChanges, StreamRecord, StreamRecords
 from mediaserver.live.registry import StreamRegistry
+from mediaserver.live.run import StreamRun
 from mediaserver.live.states import StreamState
 from mediaserver.settings import LiveSettings
 from mediaserver.state.records import RecordsError
 from mediaserver.state.sqlite import open_sqlite_records
+from tests.mediaserver.live.conftest import AUDIO, VIDEO
+from transcoder.media import AccessUnit, Codec
 
 Open = Callable[..., "asynccontextmanager[StreamRegistry]"]
 
@@ -23,7 +27,9 @@ Open = Callable[..., "asynccontextmanager[StreamRegistry]"]
 @pytest.fixture
 def open_registry(tmp_path: Path) -> Open:
     @asynccontextmanager
-    async def opened(*, open_publish: bool = False) -> AsyncIterator[StreamRegistry]:
+    async def opened(
+        *, open_publish: bool = False, archive: Archive | None = None
+    ) -> AsyncIterator[StreamRegistry]:
         async def no_still(*_: object) -> bytes:
             return b""
 
@@ -35,6 +41,7 @@ def open_registry(tmp_path: Path) -> Open:
                 open_publish=open_publish,
                 make_worker=lambda *_, **__: None,
                 make_still=no_still,
+                archive=archive,
             ) as registry,
         ):
             yield registry
@@ -46,6 +53,52 @@ def open_registry(tmp_path: Path) -> Open:
 async def registry(open_registry: Open) -> AsyncIterator[StreamRegistry]:
     async with open_registry() as registry:
         yield registry
+
+
+class Shelf:
+    """Stands in for the archive."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[str, str]] = []
+
+    async def streams(self) -> list[str]:
+        return ["broken", "show"]
+
+    async def load(self, stream: str) -> LoadedRun | None:
+        if stream == "broken":
+            raise KeyError("a bug of the tests")
+        return None
+
+    def clean(self) -> None:
+        pass
+
+    async def media(self, stored: object) -> None:
+        raise AssertionError("nothing is in a store here")
+
+    def sync(self, stream: str, run: StreamRun) -> None:
+        if (stream, run.epoch) not in self.runs:
+            self.runs.append((stream, run.epoch))
+
+    def forget(self, stream: str, epoch: str) -> None:
+        self.runs.remove((stream, epoch))
+
+
+async def live(registry: StreamRegistry, key: str) -> Publication:
+    """On air, passed through."""
+    await registry.create_or_update("show", StreamChanges(ladder="passthrough"))
+    publication = await registry.publish(request("show", key))
+    await registry.get("show").wait_state(StreamState.STARTING)
+    publication.set_track(VIDEO)
+    publication.set_track(AUDIO)
+    for frame in range(100):
+        tick = frame * 3_600
+        publication.push(AccessUnit(1, Codec.H264, 90_000, tick, tick, 0, frame % 50 == 0, b"v", 0.0))
+        for sound in range(frame * 2, frame * 2 + 2):
+            publication.push(
+                AccessUnit(2, Codec.AAC, 48_000, sound * 1024, sound * 1024, 1024, True, b"a", 0.0)
+            )
+    await registry.get("show").wait_state(StreamState.LIVE)
+    return publication
 
 
 def request(stream: str, key: str | None) -> PublishRequest:
@@ -175,6 +228,46 @@ async def test_deleting_a_stream_ends_its_publication(registry: StreamRegistry) 
     assert registry.get("show") is None
     with pytest.raises(KeyError):
         await registry.delete("show")
+
+
+async def test_a_delete_ends_though_nobody_waits_for_it_and_spares_the_next_stream_of_that_name(
+    open_registry: Open,
+) -> None:
+    shelf = Shelf()
+    async with open_registry(archive=shelf) as registry:
+        await live(registry, await create(registry))
+        old = registry.get("show")
+        deleting = asyncio.create_task(registry.delete("show"))
+        while registry.get("show") is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        deleting.cancel()
+        await asyncio.gather(deleting, return_exceptions=True)
+        await live(registry, await create(registry))
+        while not old.is_idle:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        assert len(shelf.runs) == 1
+        assert registry.get("show").state is StreamState.LIVE
+
+
+async def test_a_run_that_cannot_be_taken_up_keeps_no_server_from_starting(open_registry: Open) -> None:
+    async with open_registry(archive=Shelf(), open_publish=True) as registry:
+        assert registry.all() == []
+        publication = await registry.publish(request("broken", None))
+        assert not publication.ended
+
+
+async def test_who_is_still_being_checked_when_the_drain_begins_stays_out(
+    registry: StreamRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await create(registry)
+    verify = registry._records.verify_key
+
+    async def slow(name: str, shown: str) -> bool:
+        await registry.drain(0)
+        return await verify(name, shown)
+
+    monkeypatch.setattr(registry._records, "verify_key", slow)
+    assert await refusal(registry, "show", key) is Refusal.DRAINING
 
 
 async def test_asking_for_unknown_names_leaves_no_trace(registry: StreamRegistry) -> None:

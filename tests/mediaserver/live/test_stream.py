@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ingest.publication import Publication, PublishRequest
 from mediaserver.live import stream as stream_module
 from mediaserver.live.output import PlaylistRefused
 from mediaserver.live.states import StreamState
@@ -204,3 +205,14 @@ async def test_viewers_and_input_are_in_the_statistics(make_stream: MakeStream) 
     assert statistics.state is StreamState.LIVE
     assert statistics.input_bps > 0
     assert statistics.viewers == 0
+
+
+async def test_who_has_ended_before_it_was_carried_takes_nobodys_place(make_stream: MakeStream) -> None:
+    """Two take-overs in a row: the first one is carried only after the second one holds the stream."""
+    stream = make_stream()
+    request = PublishRequest(protocol="rtmp", stream="show", key=None, address="127.0.0.1")
+    first, second = Publication("first", request), Publication("second", request)
+    first.close("another publisher has taken over")
+    stream.publication = second
+    await stream.carry(first)
+    assert stream.publication is second
