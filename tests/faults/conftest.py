@@ -9,7 +9,7 @@ import pytest
 
 from mediaserver.server_process import ServerProcess
 from tests.e2e import conftest as end_to_end
-from tests.faults.scene import Scene, nothing_left
+from tests.faults.scene import Scene, nothing_left, until
 from tests.faults.witness import Witness
 
 new_server = end_to_end.new_server
@@ -49,6 +49,7 @@ def stage_server(
         publish(url, "--size", "320x240", "--fps", "25", "--gop", "1", "--no-audio")
         until_state(server, "healthy")
         witness = Witness(server, "healthy")
+        until((server.data / "objects" / "live" / "healthy").exists, "its first segment is stored")
         yield server, witness
         witness.stop()
         witness.check()
