@@ -13,8 +13,12 @@ from typing import Final
 
 BEHIND_S: Final = 0.5
 """A picture that waits longer is late; a burst after a stall in the network gets there and is gone again."""
-BEHIND_FOR_S: Final = 1.0
-"""So long without getting better: then a rung goes."""
+BEHIND_FOR_S: Final = 2.0
+"""So long without getting better: then a rung goes. Other work on the machine comes in bursts."""
+URGENT_S: Final = 1.0
+URGENT_FOR_S: Final = 1.0
+"""A lag this large has less time: at half the speed of life, units would be dropped (``max_lag_s``) before a
+second rung could go."""
 SETTLE_S: Final = 2.0
 """What is left of the rung that was given up last takes so long to leave the queues."""
 BETTER_S: Final = 0.1
@@ -56,7 +60,7 @@ class KeepUp:
         self._note_behind(lag_s, now_s)
         if (
             self._behind_since_s is not None
-            and now_s - self._behind_since_s >= BEHIND_FOR_S
+            and now_s - self._behind_since_s >= (URGENT_FOR_S if lag_s >= URGENT_S else BEHIND_FOR_S)
             and now_s >= self._settled_s
         ):
             return self._give_up(lag_s, now_s)

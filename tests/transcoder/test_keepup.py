@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from transcoder.keepup import CALM_S, LONGEST_CALM_S, KeepUp
+from transcoder.livejob import MAX_LAG_S
 
 ORDER = ("1080p", "720p", "480p")
 EVERY_S = 0.5
@@ -51,6 +52,33 @@ def test_the_first_goes_within_two_seconds_of_being_late() -> None:
     machine.run(60, capacity=2.0)
     assert machine.changes[0][0] <= 2.5
     # It is half as slow as it has to be: late after half a second, given a second to get better.
+
+
+@pytest.mark.parametrize("weights", [(1, 1, 1, 1), (4.5, 2, 1, 0.6), (1, 0.6)])
+@pytest.mark.parametrize("speed", [0.5, 0.6, 0.7, 0.8, 0.9])
+@pytest.mark.parametrize("phase_s", [0.0, 0.1, 0.2, 0.3, 0.4])
+def test_down_to_half_the_speed_of_life_nothing_is_dropped(
+    weights: tuple[float, ...], speed: float, phase_s: float
+) -> None:
+    names = [str(number) for number, _ in enumerate(weights)]
+    policy, lag_s, now_s, due_s, most_lag_s = KeepUp(names[:-1]), 0.05, 0.0, phase_s, 0.0
+    while now_s < 10:
+        now_s += 0.02
+        left = sum(each for name, each in zip(names, weights, strict=True) if name not in policy.given_up)
+        lag_s = max(0.05, lag_s + 0.02 * (1 - speed * sum(weights) / left))
+        most_lag_s = max(most_lag_s, lag_s)
+        if now_s >= due_s:
+            policy.measure(lag_s, now_s)
+            due_s += EVERY_S
+    assert policy.given_up
+    assert most_lag_s < MAX_LAG_S
+
+
+def test_a_short_burst_of_other_work_costs_no_rung() -> None:
+    machine = Machine(KeepUp(ORDER))
+    machine.run(3.5, capacity=3.2)
+    machine.run(3, capacity=6)
+    assert machine.changes == []
 
 
 def test_a_burst_after_a_stall_of_the_network_is_no_reason() -> None:
