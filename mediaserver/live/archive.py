@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mediaserver.live.archive_cache import CACHE_BYTES, ObjectCache
 from mediaserver.live.archive_load import LoadedRun, RestoredRun, load_run, stored_streams
@@ -41,6 +41,7 @@ RETRY_S: Final = 0.5
 RETRY_LIMIT_S: Final = 4.0
 """The longest pause between two attempts: space that has come back is used within it."""
 FLUSH_S: Final = 5.0
+FULL: Final = "the object store is full"
 CHECK_AGE_S: Final = 1.0
 """How long an answer of the store to :meth:`Archive.check` holds, so that asking often costs nothing."""
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -97,6 +98,7 @@ class Archive:
         )
         self._ending: set[asyncio.Task[None]] = set()
         self._checked = (-CHECK_AGE_S, "ok")
+        self._checking: asyncio.Task[str] | None = None
         self._closed = False
 
     # Into the store
@@ -128,7 +130,10 @@ class Archive:
                 await asyncio.gather(*(self._flush(driven) for driven in self._runs.values()))
         except TimeoutError:
             log.warning("the object store does not take the last segments of %d streams", len(self._runs))
-        tasks = [driven.task for driven in self._runs.values()] + list(self._ending)
+        tasks: list[asyncio.Task[Any]] = [driven.task for driven in self._runs.values()]
+        tasks += self._ending
+        if self._checking is not None:
+            tasks.append(self._checking)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -170,21 +175,18 @@ class Archive:
     # How it is doing
 
     async def check(self) -> str:
-        """For readiness: ``ok``, or what is wrong with the store."""
+        """For readiness: ``ok``, or what is wrong with the store, without the name of any stream: anybody may
+        read it."""
         for driven in self._runs.values():
-            if driven.archive.failure is not None:
-                return driven.archive.failure
+            if (failure := driven.archive.failure) is not None:
+                return FULL if isinstance(failure, StoreFull) else "the object store does not take segments"
         checked_s, answer = self._checked
-        if self._now_s() - checked_s >= CHECK_AGE_S:
-            answer = "ok"
-            try:
-                await self._objects.check()
-            except StoreFull:
-                answer = "the object store is full"
-            except StoreError as error:
-                answer = str(error)
-            self._checked = (self._now_s(), answer)
-        return answer
+        if self._now_s() - checked_s < CHECK_AGE_S:
+            return answer
+        # One write for all who ask meanwhile: anybody may, and segments wait behind it.
+        if self._checking is None or self._checking.done():
+            self._checking = asyncio.create_task(self._check())
+        return await asyncio.shield(self._checking)
 
     def statistics(self) -> ArchiveStatistics:
         return ArchiveStatistics(
@@ -207,6 +209,17 @@ class Archive:
             await self._sweeper.wait_idle()
 
     # Inside
+
+    async def _check(self) -> str:
+        answer = "ok"
+        try:
+            await self._objects.check()
+        except StoreFull:
+            answer = FULL
+        except StoreError as error:
+            answer = str(error)
+        self._checked = (self._now_s(), answer)
+        return answer
 
     def _drive(self, stream: str, run: ArchivedRun) -> RunTask:
         archive = RunArchive(

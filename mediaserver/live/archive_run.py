@@ -105,7 +105,7 @@ class RunArchive:
         self.epoch = run.epoch
         self.taken_up = taken_up
         """Keys of earlier epochs that the run goes on to use."""
-        self.failure: str | None = None
+        self.failure: StoreError | None = None
         """Why the store did not take the last attempt."""
         self.wakes = asyncio.Event()
         """Set when there is something to do."""
@@ -144,20 +144,20 @@ class RunArchive:
 
     async def store(self) -> bool:
         """One round: segments, then the record, then deletions. False: something has to be tried again."""
-        failure = None
+        failure: StoreError | None = None
         windows = list(self._windows())
         results = await asyncio.gather(
             *(self._store_rendition(name, window) for name, window in windows), return_exceptions=True
         )
         for result in results:
             if isinstance(result, BaseException):
-                failure = self._failed(result) or failure
+                failure = self._failed(result)
         # Deleting goes on where writing does not: it is what makes room.
         for step in (self._save_record, self._delete_departed):
             try:
                 await step()
             except StoreError as error:
-                failure = self._failed(error) or failure
+                failure = self._failed(error)
         if failure is None and self.failure is not None:
             log.info("stream %s: the object store takes segments again", self.stream)
         elif failure is not None and self.failure is None:
@@ -173,11 +173,11 @@ class RunArchive:
         for name, text in self._run.texts.items():
             yield name, text.window
 
-    def _failed(self, error: BaseException) -> str:
+    def _failed(self, error: BaseException) -> StoreError:
         self._tally.failures += 1
         if not isinstance(error, StoreError):
             raise error
-        return str(error)
+        return error
 
     async def _store_rendition(self, name: str, window: MediaWindow) -> None:
         for segment in list(window.since(self._next_msn.get(name, window.first_msn))):

@@ -119,6 +119,8 @@ class Broadcast:
         self._take_still = take_still
         self._new_from_s = 0.0
         """What is older on the publication's timeline has nothing to do here any more."""
+        self._heard_s = 0.0
+        """When the last unit came, on the monotonic clock."""
         self._still_due_s = 0.0
         self._still: asyncio.Task[None] | None = None
 
@@ -255,6 +257,7 @@ class Broadcast:
     ) -> _Verdict:
         for item in backlog:
             self._take(packager, profile, item)
+        self._heard_s = time.monotonic()
         while not isinstance(new := await self._next(subscription), PublicationEnd):
             if new is None:
                 return _Verdict.SILENT
@@ -267,12 +270,16 @@ class Broadcast:
         return _Verdict.ENDED
 
     async def _next(self, subscription: UnitQueue[Item]) -> Item | None:
-        """The next item; None where the publisher has been silent while the stream is live."""
+        """The next item; None where the publisher has been silent while the stream is live.
+
+        Words and formats are no sound: with nothing else the windows would stand still.
+        """
         while True:
             try:
-                async with asyncio.timeout(SILENCE_S):
+                async with asyncio.timeout(max(0.0, self._heard_s + SILENCE_S - time.monotonic())):
                     return await anext(subscription)
             except TimeoutError:
+                self._heard_s = time.monotonic()
                 if self._stage.is_live:
                     log.info("stream %s: the publisher is silent", self.publication.request.stream)
                     return None
@@ -310,6 +317,7 @@ class Broadcast:
                 packager.set_source_track(item.track, now_s)
                 self._feed(item)
         elif isinstance(item, AccessUnit) and item.track_id in profile.tracks:
+            self._heard_s = now_s
             self._stage.saw(item)
             for cut_s in packager.push_source(item, now_s):
                 self._feed(Cut(cut_s))

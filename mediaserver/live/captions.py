@@ -33,7 +33,8 @@ class Captions:
         self._open_text = open_text
         self._extractor = CaptionExtractor()
         self._spoken = spoken.SpokenCues()
-        self._texts: dict[tuple[str, str | None], TextPackager | None] = {}
+        self._texts: dict[tuple[str, str | None], TextPackager] = {}
+        self._told_full = False
         for output in known:
             packager.add_text(self._add(output))
 
@@ -53,19 +54,20 @@ class Captions:
             self._show(cue)
 
     def _show(self, cue: Cue) -> None:
-        key = cue.channel, cue.language
-        if key not in self._texts:
+        text = self._texts.get((cue.channel, cue.language))
+        if text is None:
             output = self._open_text(cue.channel, cue.language, self._packager.ahead)
             if output is None:
-                log.warning(
-                    "captions %s %s are left out: there are too many", cue.channel, cue.language or ""
-                )
-                self._texts[key] = None
-            else:
-                self._packager.add_text(self._add(output))
-        text = self._texts[key]
-        if text is not None:
-            text.add(cue)
+                # Of those that are left out nothing is kept: a publisher may name ever more of them.
+                if not self._told_full:
+                    self._told_full = True
+                    log.warning(
+                        "captions %s %s are left out: there are too many", cue.channel, cue.language or ""
+                    )
+                return
+            text = self._add(output)
+            self._packager.add_text(text)
+        text.add(cue)
 
     def _add(self, output: TextOutput) -> TextPackager:
         in_pictures = output.channel != TEXT_CHANNEL

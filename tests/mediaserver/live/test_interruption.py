@@ -75,6 +75,25 @@ async def test_a_silent_publisher_is_stood_in_for_and_taken_up_again(
     await broadcaster.leave()
 
 
+async def test_a_publisher_of_whom_only_words_come_is_silent(
+    make_stream: MakeStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broadcast_module, "SILENCE_S", 0.05)
+    stream = make_stream(slates=Loops())
+    broadcaster = await live(stream)
+
+    async def talk() -> None:
+        while True:
+            broadcaster.publication.tell(TimedText(time_s=1.0, text="Is anybody there?"))
+            await asyncio.sleep(0.01)
+
+    talking = asyncio.create_task(talk())
+    async with asyncio.timeout(5):
+        await stream.wait_state(StreamState.INTERRUPTED)
+    talking.cancel()
+    await broadcaster.leave()
+
+
 async def test_a_publisher_that_leaves_while_it_is_silent_has_left(
     make_stream: MakeStream, monkeypatch: pytest.MonkeyPatch
 ) -> None:

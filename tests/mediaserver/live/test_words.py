@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from ingest.publication import TimedText
+from mediaserver.live.run import MOST_TEXTS
 from mediaserver.live.states import StreamState
 from mediaserver.live.stream import LiveStream
 from tests.mediaserver.live.conftest import Broadcaster
@@ -96,4 +97,19 @@ async def test_new_words_take_the_place_of_those_before_them(make_stream: MakeSt
     spans = sorted((min(times)[0], max(end for _, end in times)) for times in shown.values())
     for (_, end), (start, _) in pairwise(spans):
         assert end <= start
+    await broadcaster.leave()
+
+
+async def test_of_languages_beyond_the_limit_nothing_is_kept_and_the_log_hears_once(
+    make_stream: MakeStream, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = make_stream()
+    broadcaster = await live(stream)
+    for number in range(100):
+        for text in ("Good evening", ""):
+            broadcaster.publication.tell(TimedText(time_s=1.0, text=text, language=f"x-{number}"))
+    await broadcaster.push(1.2, 4)
+    assert len(stream.texts) == MOST_TEXTS
+    assert len(stream.broadcast.captions._texts) == MOST_TEXTS
+    assert caplog.text.count("are left out") == 1
     await broadcaster.leave()
