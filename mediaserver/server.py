@@ -47,8 +47,8 @@ log = logging.getLogger(__name__)
 
 ANSWERS_S: Final = 3.0
 """How long answers that are on their way may take when we stop. aiohttp waits for it twice."""
-DRAIN_LIMIT_S: Final = 20.0
-"""A drain that takes longer is given up: something that we wait for does not end."""
+STOP_LIMIT_S: Final = 20.0
+"""Beyond ``rtmp.drain_s``. A stop that takes longer is given up: something that we wait for does not end."""
 
 
 class StartFailed(Exception):
@@ -102,7 +102,7 @@ async def serve(config: Config, redaction: Redaction, ready: Callable[[str], Non
             raise StartFailed(str(failure)) from failure
         (ready or _print_line)(line)
         await draining.wait()
-        _limit_drain()
+        _limit_stop(config.rtmp.drain_s + STOP_LIMIT_S)
         await drain()
     log.info("stopped")
     return 0
@@ -211,9 +211,9 @@ def _print_line(line: str) -> None:
         print(line, flush=True)
 
 
-def _limit_drain() -> None:
+def _limit_stop(limit_s: float) -> None:
     def give_up() -> None:
-        log.error("the drain took more than %g s: stopping at once", DRAIN_LIMIT_S)
+        log.error("stopping took more than %g s: stopping at once", limit_s)
         os._exit(1)
 
-    asyncio.get_running_loop().call_later(DRAIN_LIMIT_S, give_up)
+    asyncio.get_running_loop().call_later(limit_s, give_up)

@@ -17,6 +17,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from mediaserver import server as server_module
+from mediaserver.logs import Redaction
+from mediaserver.settings import Config, HttpSettings, RtmpSettings
+
 READY = re.compile(r"ready (http://127\.0\.0\.1:(\d+)/) (rtmp://127\.0\.0\.1:(\d+)/live)\n")
 CHECKOUT = Path(__file__).parents[2]
 Starter = Callable[..., subprocess.Popen[str]]
@@ -158,6 +162,22 @@ def test_a_second_server_in_the_same_folder_is_1_and_leaves_the_first_one_alone(
     assert start().wait(10) == 1
     assert re.search(r"^mediaserver: data_dir .* is in use by another server", log(), re.M)
     assert kept.exists()
+
+
+async def test_a_stop_may_take_as_long_as_the_drain_and_what_follows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the limit the process ends with 1: a drain of the longest time allowed must not come near it."""
+    limits_s: list[float] = []
+    monkeypatch.setattr(server_module, "_limit_stop", limits_s.append)
+    monkeypatch.setattr(server_module.Draining, "watch_signals", lambda draining: draining._event.set())
+    config = Config(
+        data_dir=str(tmp_path),
+        http=HttpSettings(host="127.0.0.1", port=0),
+        rtmp=RtmpSettings(host="127.0.0.1", port=0, drain_s=15.0),
+    )
+    assert await server_module.serve(config, Redaction(), ready=lambda _: None) == 0
+    assert limits_s == [15.0 + server_module.STOP_LIMIT_S]
 
 
 def test_a_wrong_setting_is_2_and_one_line(start: Starter, tmp_path: Path, log: Callable[[], str]) -> None:
