@@ -25,6 +25,8 @@ LINE_LIMIT: Final = 500
 LINES_LOGGED: Final = 200
 """Of one child: it has a line for what is rare, and a log that a stranger fills is no log."""
 LINES_LIMIT: Final = 10_000
+PIPES_S: Final = 2.0
+"""How long a killed child's pipes may stay open."""
 ENDLESS: Final = "it does not stop talking"
 _PACKAGE_PARENT: Final = str(Path(__file__).resolve().parent.parent)
 
@@ -45,6 +47,7 @@ class Child:
         self._ready: deque[tuple[framing.AnyMessage, bytes]] = deque()
         self._pidfd = _pidfd(process.pid)
         self._log = asyncio.create_task(self._forward_log(), name=f"log of worker {process.pid}")
+        self._letting_go: asyncio.TimerHandle | None = None
         self.last_line = ""
         """The last thing it said on stderr: usually why it ended."""
 
@@ -116,7 +119,12 @@ class Child:
             self._process.stdin.close()
 
     def kill(self) -> None:
-        """At once and for certain. Idempotent."""
+        """At once and for certain, with what it may have started. Idempotent."""
+        if self._letting_go is None:
+            self._letting_go = asyncio.get_running_loop().call_later(PIPES_S, self._let_go)
+        if not self.has_ended:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # it leads a session of its own
         with contextlib.suppress(ProcessLookupError):
             if self._pidfd is None:
                 self._process.kill()
@@ -141,7 +149,14 @@ class Child:
             os.close(self._pidfd)
             self._pidfd = None
         await self._log
+        if self._letting_go is not None:
+            self._letting_go.cancel()
         return code
+
+    def _let_go(self) -> None:
+        """A child that was taken over has left a process of its own behind, with our pipes in its hands."""
+        log.error("worker %d of %s left a process behind", self.pid, self._label)
+        self._process._transport.close()  # type: ignore[attr-defined]
 
     async def _forward_log(self) -> None:
         pipe = self._process.stderr

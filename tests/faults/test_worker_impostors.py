@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -49,7 +51,7 @@ async def test_a_child_that_takes_all_and_gives_nothing_back_is_replaced(
 
 @pytest.mark.parametrize(
     ("how", "said"),
-    [("huge", "a frame of"), ("units", "more units"), ("tracks", "one format"), ("reports", "more reports")],
+    [("huge", "a frame of"), ("units", "a unit of media"), ("tracks", "one format"), ("reports", "more reports")],
 )
 async def test_a_child_that_floods_is_replaced_and_costs_little_memory(
     how: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -79,6 +81,23 @@ async def test_a_child_that_does_not_stop_talking_does_not_fill_the_log(
         await live.until(lambda: live.worker.state is WorkerState.RUNNING)
     assert len(caplog.records) < child.LINES_LOGGED + 20
     assert max(len(record.getMessage()) for record in caplog.records) < 2 * child.LINE_LIMIT
+
+
+async def test_a_process_that_a_child_leaves_behind_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(child.sys, "executable", replaced_child(tmp_path, "impostor.py", "orphan", times=1))
+    clip, later = picture(), picture(start_s=9.0)
+    async with rig(clip, hang_s=1.0) as live:
+        await live.until_state(WorkerState.RUNNING)
+        await live.feed(clip.units)
+        # Its pipes stay open, so that its end is only told by what it does not take.
+        os.kill(live.worker.statistics().pid, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            await live.until_state(WorkerState.RUNNING, 2)
+        await live.feed(later.units)
+        await live.until(lambda: live.units["144p"])
+    assert "left a process behind" in caplog.text
 
 
 # Hardware that fails ------------------------------------------------------------------------------------

@@ -76,8 +76,8 @@ def test_down_to_half_the_speed_of_life_nothing_is_dropped(
 
 def test_a_short_burst_of_other_work_costs_no_rung() -> None:
     machine = Machine(KeepUp(ORDER))
-    machine.run(3.5, capacity=3.2)
-    machine.run(3, capacity=6)
+    machine.run(3, capacity=3.2)
+    machine.run(3, capacity=20)
     assert machine.changes == []
 
 
