@@ -54,7 +54,8 @@ class Standby:
         self._make_still = make_still
         self._slates = slates
         self._posters = posters
-        self._at_hand: dict[str, StandIn] = {}
+        self._at_hand: dict[str, tuple[Rendition, StandIn]] = {}
+        """By name, each with the format that it was made for."""
 
     async def take_still(self, track: Track, unit: AccessUnit) -> None:
         """A new poster."""
@@ -79,9 +80,19 @@ class Standby:
 
     async def stand_ins(self, run: StreamRun, renditions: Sequence[Rendition]) -> Mapping[str, StandIn]:
         """For these renditions, as far as they can be made; those at hand are as good as new ones."""
-        unmade = [rendition for rendition in renditions if rendition.name not in self._at_hand]
-        self._at_hand |= await self._make(run, unmade)
-        return {each.name: self._at_hand[each.name] for each in renditions if each.name in self._at_hand}
+        unmade = [each for each in renditions if each.name not in self._fitting([each])]
+        made = await self._make(run, unmade)
+        self._at_hand |= {each.name: (each, made[each.name]) for each in unmade if each.name in made}
+        return self._fitting(renditions)
+
+    def _fitting(self, renditions: Sequence[Rendition]) -> dict[str, StandIn]:
+        """What is at hand for these, in the format that they have now: a publisher may return in another."""
+        fitting = {}
+        for rendition in renditions:
+            made_for, stand_in = self._at_hand.get(rendition.name, (None, None))
+            if stand_in is not None and made_for == rendition:
+                fitting[rendition.name] = stand_in
+        return fitting
 
     def interlude(
         self, run: StreamRun, now_s: float, changed: Callable[[], None], *, patience_s: float | None = None
@@ -104,7 +115,7 @@ class Standby:
             patience_s=run.config.part_target_s if patience_s is None else patience_s,
             # Of the last poster; those at hand are of an earlier one.
             stand_ins=lambda: self._make(run, renditions),
-            at_hand=dict(self._at_hand),
+            at_hand=self._fitting(renditions),
             changed=noted,
         )
 

@@ -94,6 +94,22 @@ async def test_a_publisher_of_whom_only_words_come_is_silent(
     await broadcaster.leave()
 
 
+async def test_a_publisher_that_returns_in_another_size_gets_other_slates(make_stream: MakeStream) -> None:
+    loops = Loops()
+    stream = make_stream(slates=loops)
+    broadcaster = await live(stream)
+    await stream.wait_state(StreamState.LIVE)
+    assert loops.made == ["source", "audio"]
+    renditions = [output.rendition for output in stream.renditions]
+    larger = [dataclasses.replace(each, width=each.width * 2, height=each.height * 2) for each in renditions]
+    assert list(await stream.standby.stand_ins(stream._run, renditions)) == ["source", "audio"]
+    assert loops.made == ["source", "audio"]
+    assert list(await stream.standby.stand_ins(stream._run, larger)) == ["source", "audio"]
+    # Sound has no size.
+    assert loops.made == ["source", "audio", "source"]
+    await broadcaster.leave()
+
+
 async def test_a_publisher_that_leaves_while_it_is_silent_has_left(
     make_stream: MakeStream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
