@@ -156,6 +156,9 @@ class Child:
     def _let_go(self) -> None:
         """A child that was taken over has left a process of its own behind, with our pipes in its hands."""
         log.error("worker %d of %s left a process behind", self.pid, self._label)
+        if self._process.stdin is not None:
+            # Closing would wait until somebody has read what is still on its way.
+            self._process.stdin.transport.abort()
         self._process._transport.close()  # type: ignore[attr-defined]
 
     async def _forward_log(self) -> None:

@@ -51,7 +51,12 @@ async def test_a_child_that_takes_all_and_gives_nothing_back_is_replaced(
 
 @pytest.mark.parametrize(
     ("how", "said"),
-    [("huge", "a frame of"), ("units", "a unit of media"), ("tracks", "one format"), ("reports", "more reports")],
+    [
+        ("huge", "a frame of"),
+        ("units", "a unit of media"),
+        ("tracks", "one format"),
+        ("reports", "more reports"),
+    ],
 )
 async def test_a_child_that_floods_is_replaced_and_costs_little_memory(
     how: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
