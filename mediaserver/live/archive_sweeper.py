@@ -59,6 +59,8 @@ class ArchiveSweeper:
 
     async def _run(self) -> None:
         delay_s = self._retry_s
+        # The log hears of the first failure in a row: a store may be away for days.
+        failing = False
         try:
             while self._prefixes:
                 prefix = next(iter(self._prefixes))
@@ -66,8 +68,11 @@ class ArchiveSweeper:
                 try:
                     await self._sweep(prefix)
                     delay_s = self._retry_s
+                    failing = False
                 except StoreError as error:
-                    log.warning("old segments are not deleted for now: %s", error)
+                    if not failing:
+                        log.warning("old segments are not deleted for now: %s", error)
+                    failing = True
                     self.failures += 1
                     self._prefixes[prefix] = None
                     await asyncio.sleep(delay_s)

@@ -249,6 +249,20 @@ async def test_deletions_go_on_where_writing_does_not(
     await archive.wait_idle()
 
 
+async def test_a_store_that_stays_away_is_told_of_once_where_it_deletes(
+    archive: Archive, objects: FlakyObjects, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    Show(archive, clock).segments(2)
+    await archive.wait_idle()
+    objects.deaf = StoreError("gone")
+    archive.forget("show", "e1")
+    await objects.until(lambda: archive.statistics().failures >= 5)
+    objects.deaf = None
+    await archive.wait_idle()
+    assert await objects.list() == []
+    assert caplog.text.count("are not deleted for now") == 1
+
+
 async def test_what_left_the_window_before_the_store_took_it_is_not_stored_any_more(
     archive: Archive, objects: FlakyObjects, clock: Clock
 ) -> None:
