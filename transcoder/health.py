@@ -39,7 +39,7 @@ class HangWatch:
                 self._fed_s.popleft()
 
     def begin_anew(self, now_s: float) -> None:
-        """Forgive the waiting until now: the child was loading its libraries."""
+        """Forgive the waiting until now: the child was loading its libraries, or nobody was running."""
         self._moved_s = now_s
         self._fed_s = deque(now_s for _ in self._fed_s)
 
@@ -82,6 +82,11 @@ class OutputWatch:
         self._spoke = False
         self._taken, self._excused = taken, excused
         if self._since_s is None and taken > self._taken_at_output:
+            self._since_s = now_s
+
+    def begin_anew(self, now_s: float) -> None:
+        """Forgive the silence until now."""
+        if self._since_s is not None:
             self._since_s = now_s
 
     def silent_s(self, now_s: float) -> float:

@@ -57,6 +57,8 @@ STOP_S: Final = 2.0
 PROBE_S: Final = 2.0
 """How long a stream waits to hear which hardware there is."""
 WATCH_EVERY_S: Final = 0.25
+STOOD_STILL_S: Final = 1.0
+"""Who looks so much too late has not run itself: the machine slept, or the loop was blocked."""
 _REMEMBERED_CUTS: Final = 8
 
 
@@ -285,7 +287,16 @@ class LiveWorker:
         """Kill a child that does not start or does not move."""
         why = ""
         while not why:
+            looked_s = self._clock()
             await asyncio.sleep(WATCH_EVERY_S)
+            now_s = self._clock()
+            if now_s - looked_s > WATCH_EVERY_S + STOOD_STILL_S:
+                # What the child said meanwhile may still be in its pipe.
+                for kind in Kind:
+                    session.watches[kind].begin_anew(now_s)
+                    session.outputs[kind].begin_anew(now_s)
+                spawned_s += now_s - looked_s
+                continue
             why = self._hang(session, self._clock() - spawned_s)
         session.killed_because = why
         log.warning("worker %d of stream %s: %s", session.child.pid, self._job.stream, why)

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -74,6 +75,23 @@ async def test_a_child_that_hangs_is_killed_and_replaced() -> None:
         await live.until_state(WorkerState.RUNNING, 2)
         await live.feed(clip.units[30:])
         await live.until(lambda: live.units["144p"][-1].pts == clip.presented[-1])
+
+
+async def test_a_server_that_stood_still_itself_does_not_blame_the_child() -> None:
+    """A frozen container, a machine that slept: the server wakes up first, with words unread in the pipe."""
+    clip = picture()
+    async with rig(clip, hang_s=1.0) as live:
+        await live.feed(clip.units[:10])
+        await live.until(lambda: live.units["144p"])
+        pid = live.worker.statistics().pid
+        os.kill(pid, signal.SIGSTOP)
+        await live.feed(clip.units[10:30])
+        await asyncio.sleep(0.3)  # The watch has looked since.
+        time.sleep(3)  # noqa: ASYNC251 (nothing runs in this process)
+        os.kill(pid, signal.SIGCONT)
+        await live.feed(clip.units[30:])
+        await live.until(lambda: live.units["144p"][-1].pts == clip.presented[-1])
+        assert live.worker.statistics().restarts == 0
 
 
 async def test_a_feeder_that_waits_for_a_hung_child_is_let_go() -> None:
