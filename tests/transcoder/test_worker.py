@@ -132,6 +132,17 @@ print(tries, resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resour
     assert done.stdout == "[True, True, True, True, True, True] (0, 0) (0, 0)\n"
 
 
+def test_a_header_that_claims_more_than_is_ever_decoded_gets_no_more_memory() -> None:
+    code = """
+import resource
+from transcoder.engine import confine
+confine.limit_memory(16_384 * 16_384)
+print(resource.getrlimit(resource.RLIMIT_AS)[0])
+"""
+    done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 8 << 30
+
+
 def test_lines_for_the_log_are_single_and_printable(capsys: pytest.CaptureFixture[str]) -> None:
     worker.say("a\nb\x1b[31m\u202e" + "x" * 1000)
     line = capsys.readouterr().err

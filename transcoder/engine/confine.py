@@ -10,6 +10,8 @@ from typing import Final
 
 from av import logging as av_logging
 
+from transcoder.ladder import PIXELS_LIMIT
+
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _CLONE_NEWUSER: Final = 0x1000_0000
@@ -67,7 +69,8 @@ def limit_memory(pixels: int, *, has_device: bool = False) -> None:
 
     A device's driver reserves far more addresses than there is memory, so there only data is bounded.
     """
-    wanted = BASE_BYTES + BYTES_PER_PIXEL * pixels
+    # What is larger no decoder is opened for, whatever a header claims.
+    wanted = BASE_BYTES + BYTES_PER_PIXEL * min(pixels, PIXELS_LIMIT)
     limit = resource.RLIMIT_AS
     if has_device:
         wanted += DEVICE_BYTES
