@@ -35,7 +35,7 @@ from mediaserver.web.raw import (
 )
 from mediaserver.web.routes import Answer, Needs, Parameter, Route
 from transcoder.manifests.dash import CONTENT_TYPE as MPD_TYPE
-from transcoder.manifests.dash import date_time
+from transcoder.manifests.dates import date_time
 from transcoder.manifests.rendered import RenderedPlaylist
 
 if TYPE_CHECKING:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Final
 
 from transcoder.cmaf.language import three_letters
 from transcoder.codecs.picture import UNDESCRIBED, Colour
 from transcoder.manifests.dash_timeline import Entry
+from transcoder.manifests.dates import date_time
 from transcoder.manifests.xml import Attribute, element, text_element
 from transcoder.media import Kind
 
@@ -146,12 +146,6 @@ def render(manifest: Manifest) -> str:
         # The stream's own clock: a wall clock that is set leaves it alone, and so do players.
         children.append(element("UTCTiming", [("schemeIdUri", _CLOCK), ("value", "time")]))
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + element("MPD", attributes, children)
-
-
-def date_time(unix_ms: int) -> str:
-    """xs:dateTime in UTC, to the millisecond."""
-    seconds, milliseconds = divmod(unix_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
 
 
 def duration(seconds: float) -> str:
