@@ -32,6 +32,7 @@ class Captions:
         self._config = config
         self._open_text = open_text
         self._extractor = CaptionExtractor()
+        self._is_broken = False
         self._spoken = spoken.SpokenCues()
         self._texts: dict[tuple[str, str | None], TextPackager] = {}
         self._told_full = False
@@ -44,9 +45,15 @@ class Captions:
         return self._extractor.channels
 
     def see(self, track: Track, unit: AccessUnit) -> None:
-        """A picture of the source, in decoding order."""
-        for cue in self._extractor.push(track, unit):
-            self._show(cue)
+        """A picture of the source, in decoding order. A fault of ours here costs captions, no picture."""
+        if self._is_broken:
+            return
+        try:
+            for cue in self._extractor.push(track, unit):
+                self._show(cue)
+        except Exception:
+            self._is_broken = True
+            log.exception("captions are given up for this publication")
 
     def hear(self, text: TimedText) -> None:
         """Words that came beside the pictures."""

@@ -101,6 +101,7 @@ class LiveStream:
         self._closed = False
         self._aftermath: asyncio.Task[None] | None = None
         self._interlude: Interlude | None = None
+        self._is_silent = False
 
     # What viewers ask
 
@@ -255,6 +256,7 @@ class LiveStream:
                 log.exception("stream %s: publication %s failed", self.name, publication.publication_id)
                 publication.kick("the server failed to carry this stream")
             finally:
+                self._is_silent = False
                 publication.close("over")
                 self._broadcast = None
                 self.measures.ended()
@@ -286,12 +288,13 @@ class LiveStream:
 
     @property
     def is_silent(self) -> bool:
-        """Nothing has come from the publisher who is there for a while."""
-        return self.publication is not None and self.state is StreamState.INTERRUPTED
+        """The publisher was on air, and has sent nothing for a while: somebody else may have its place."""
+        return self._is_silent
 
     def interrupt(self) -> None:
         """See :class:`mediaserver.live.broadcast.Stage`."""
         self._enter(StreamEvent.SILENT)
+        self._is_silent = True
         self.measures.ended()
         self._begin_interlude()
         self._offset_s = None
@@ -327,6 +330,7 @@ class LiveStream:
 
     def open_windows(self, ladder: Ladder, profile: SourceProfile) -> WindowPlan:
         """See :class:`mediaserver.live.broadcast.Stage`."""
+        self._is_silent = False
         self._stop_interlude()
         if self.state is StreamState.INTERRUPTED:
             self._enter(StreamEvent.RESUMED)
@@ -434,8 +438,11 @@ class LiveStream:
         """Nobody publishes: the windows go on for the grace time, then the playlists end and go."""
         run = self._run
         if run is not None and self.state is StreamState.INTERRUPTED:
-            if self._interlude is None:
-                self._begin_interlude()
+            try:
+                if self._interlude is None:
+                    self._begin_interlude()
+            except Exception:
+                log.exception("stream %s: its playlists stand still until it ends", self.name)
             await asyncio.sleep(self._settings.grace_s)
             self._stop_interlude()
             run.end()

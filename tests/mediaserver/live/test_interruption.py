@@ -204,3 +204,18 @@ async def test_a_cue_point_is_a_date_range_in_every_playlist(make_stream: MakeSt
     assert len(tags) == 1
     assert "goal" in tags.pop()
     await broadcaster.leave()
+
+
+async def test_a_fault_in_reading_captions_costs_captions_alone(
+    make_stream: MakeStream, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> list[object]:
+        raise IndexError("a fault of ours")
+
+    monkeypatch.setattr("transcoder.captions.extractor.CaptionExtractor.push", fails)
+    stream = make_stream()
+    broadcaster = await live(stream)
+    await broadcaster.push(1.2, 5)
+    assert "#EXTINF" in await text_of(stream)
+    assert caplog.text.count("captions are given up") == 1
+    await broadcaster.leave()
