@@ -18,8 +18,9 @@ from transcoder.supervisor import Cut, LiveJob, LiveWorker, WorkerState
 log = logging.getLogger(__name__)
 
 DRAIN_S = 2.0
-"""How long the worker may take to hand out what it still holds when the publisher has left: until then nothing
-stands in for it."""
+"""How long the worker may take to hand out what it still holds when the publisher has left.
+
+Until then nothing stands in for it."""
 
 QUEUE_LIMIT_BYTES = 8 << 20
 """About ten seconds of a strong source: a worker further behind loses pictures up to the next sync unit."""
