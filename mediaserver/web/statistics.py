@@ -143,6 +143,7 @@ def figures(stream: LiveStream, now_s: float, unix_s: float) -> StreamFigures:
         renditions=[
             _rendition(output, measured, at_work, rungs.get(output.rendition.name))
             for output in stream.renditions
+            if output.listed
         ],
         worker=None
         if at_work is None

@@ -47,7 +47,7 @@ class PublisherView(Struct, frozen=True, kw_only=True):
 
 
 class RenditionView(Struct, frozen=True, kw_only=True):
-    """One quality as offered now."""
+    """One quality as offered now, in the multivariant playlist."""
 
     name: str
     codecs: str
@@ -211,7 +211,7 @@ class StreamsApi:
             state=stream.state.value,
             started_at=_rfc3339(stream.started_at),
             viewers=statistics.viewers,
-            renditions=[_rendition(output) for output in stream.renditions],
+            renditions=[_rendition(output) for output in stream.renditions if output.listed],
             urls=UrlsView(
                 watch=f"{base}/watch/{stream.name}",
                 hls=f"{base}/live/{stream.name}/master.m3u8",

@@ -54,6 +54,15 @@ async def test_figures_of_a_live_stream(door: Door) -> None:
     assert picture["bitrate_bps"] > 0
 
 
+async def test_a_name_that_viewers_are_no_longer_offered_is_left_out(door: Door) -> None:
+    stream = door.registry.add("show")
+    stream.renditions[0].listed = False
+    async with door.client.get(PATH, headers=door.operator) as answer:
+        assert [each["name"] for each in (await answer.json())["renditions"]] == ["audio"]
+    async with door.client.get("/api/v1/streams/show", headers=door.operator) as answer:
+        assert [each["name"] for each in (await answer.json())["renditions"]] == ["audio"]
+
+
 async def test_what_its_worker_does(door: Door) -> None:
     stream = door.registry.add("show")
     at_work = WorkerStatistics(
