@@ -148,6 +148,7 @@ async def _start(
     host = config.rtmp.host
     rtmp_port = await _listen("rtmp", host, config.rtmp.port, rtmp)
     rtmp_urls = f"rtmp://{_reachable(host)}:{rtmp_port}/live"
+    rtmps_port = None
     if config.rtmps.port != "off":
         rtmps_port = await _listen("rtmps", host, config.rtmps.port, RtmpsDoor(rtmp, config.rtmps))
         rtmp_urls += f" rtmps://{_reachable(host)}:{rtmps_port}/live"
@@ -158,6 +159,7 @@ async def _start(
         access=access,
         settings=config.http,
         rtmp_port=rtmp_port,
+        rtmps_port=rtmps_port,
         checks=checks(draining.check, records, data_path, archive),
         exposition=metrics.expose,
         relay_addresses=config.rtmp.relay_addresses,

@@ -102,17 +102,18 @@ def build_app(
     rtmp_port: int | None,
     checks: Mapping[str, Check],
     exposition: Exposition,
+    rtmps_port: int | None = None,
     relay_addresses: Iterable[str] = (),
     pages_folder: Path = DIST,
 ) -> WebApp:
     """Build the whole HTTP interface. Raises ValueError for a trusted proxy or relay that is no address.
 
-    ``rtmp_port`` is None while RTMP is off. ``checks`` are what ``/readyz`` asks; ``exposition`` makes the
-    metrics page.
+    ``rtmp_port`` and ``rtmps_port`` are None while those are off. ``checks`` are what ``/readyz`` asks;
+    ``exposition`` makes the metrics page.
     """
     proxies = Proxies(settings.trusted_proxies, public_url=settings.public_url)
     origins = MediaOrigins(settings.allowed_origins)
-    links = Links(proxies, public_url=settings.public_url, rtmp_port=rtmp_port)
+    links = Links(proxies, public_url=settings.public_url, rtmp_port=rtmp_port, rtmps_port=rtmps_port)
     gate = Gate(access)
     traffic = Traffic()
     counts: Counter[int] = Counter()

@@ -127,10 +127,13 @@ class Proxies:
 class Links:
     """Addresses of a stream, as they are printed and answered."""
 
-    def __init__(self, proxies: Proxies, *, public_url: str, rtmp_port: int | None) -> None:
+    def __init__(
+        self, proxies: Proxies, *, public_url: str, rtmp_port: int | None, rtmps_port: int | None = None
+    ) -> None:
         self._proxies = proxies
         self._public_url = public_url.rstrip("/")
         self._rtmp_port = rtmp_port
+        self._rtmps_port = rtmps_port
 
     def base(self, request: web.BaseRequest) -> str:
         """What every HTTP link starts with, without a slash at its end."""
@@ -138,8 +141,17 @@ class Links:
 
     def rtmp(self, request: web.BaseRequest, stream: str) -> str | None:
         """Where a publisher pushes; None while RTMP is off."""
-        if self._rtmp_port is None:
+        return self._publish("rtmp", self._rtmp_port, 1935, request, stream)
+
+    def rtmps(self, request: web.BaseRequest, stream: str) -> str | None:
+        """The same inside TLS; None while it is off."""
+        return self._publish("rtmps", self._rtmps_port, 443, request, stream)
+
+    def _publish(
+        self, scheme: str, port: int | None, usual_port: int, request: web.BaseRequest, stream: str
+    ) -> str | None:
+        if port is None:
             return None
         authority = self.base(request).partition("://")[2].partition("/")[0]
-        port = "" if self._rtmp_port == 1935 else f":{self._rtmp_port}"
-        return f"rtmp://{host_name(authority)}{port}/live/{stream}"
+        shown = "" if port == usual_port else f":{port}"
+        return f"{scheme}://{host_name(authority)}{shown}/live/{stream}"

@@ -69,6 +69,8 @@ class UrlsView(Struct, frozen=True, kw_only=True):
     whip: str | None
     rtmp: str | None
     """Without the key. In OBS: server up to ``/live``, stream key ``{stream}?key={key}``."""
+    rtmps: str | None
+    """The same inside TLS."""
 
 
 class StreamView(Struct, frozen=True, kw_only=True):
@@ -219,6 +221,7 @@ class StreamsApi:
                 whep=None,
                 whip=None,
                 rtmp=self._links.rtmp(request, stream.name),
+                rtmps=self._links.rtmps(request, stream.name),
             ),
         )
         if not manages:
@@ -264,7 +267,10 @@ class StreamsApi:
                 path=one,
                 handler=self.put,
                 summary="Make or change a stream",
-                description="Members that are left out stay as they are.",
+                description="Members that are left out stay as they are. `ladder`: null is the server's "
+                "`live.ladder`; another one holds from the next publication on. `takeover`: whether a second "
+                "publisher with the key takes the first one's place; null is the server's `live.takeover`. "
+                "`record` and `dvr_s` are kept and answered, and nothing is done with them yet.",
                 tag=_TAG,
                 needs=Needs.MANAGE,
                 body=StreamChanges,

@@ -69,6 +69,10 @@ class TokensApi:
                 path="/api/v1/tokens",
                 handler=self.issue,
                 summary="Issue a token",
+                description="`view` lets somebody watch a private `stream:NAME` and look at it over the API, "
+                "`manage` make, change and delete it, renew its key, throw its publisher out and read its "
+                "statistics. The other actions and resources are signed too, and open nothing yet; "
+                "publishers use the stream's key.",
                 tag="tokens",
                 needs=Needs.OPERATOR,
                 body=TokenRequest,

@@ -91,4 +91,10 @@ class TestLinks:
         assert links.rtmp(request(Host="[::1]:8080"), "mine") == "rtmp://[::1]:1936/live/mine"
 
     def test_rtmp_off(self) -> None:
-        assert Links(Proxies(()), public_url="", rtmp_port=None).rtmp(request(Host="a"), "mine") is None
+        links = Links(Proxies(()), public_url="", rtmp_port=None)
+        assert (links.rtmp(request(Host="a"), "mine"), links.rtmps(request(Host="a"), "mine")) == (None, None)
+
+    @pytest.mark.parametrize(("port", "shown"), [(1936, ":1936"), (443, "")])
+    def test_rtmps(self, port: int, shown: str) -> None:
+        links = Links(Proxies(()), public_url="", rtmp_port=1935, rtmps_port=port)
+        assert links.rtmps(request(Host="box:8080"), "mine") == f"rtmps://box{shown}/live/mine"

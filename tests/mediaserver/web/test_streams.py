@@ -28,6 +28,7 @@ class TestPut:
             "whep": None,
             "whip": None,
             "rtmp": "rtmp://127.0.0.1/live/mine",
+            "rtmps": None,
         }
         async with door.client.put(f"{BASE}/mine", json={"title": "T"}, headers=door.operator) as answer:
             changed = await answer.json()
