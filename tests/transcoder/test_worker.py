@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from dataclasses import replace
@@ -130,6 +131,36 @@ print(tries, resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resour
 """
     done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
     assert done.stdout == "[True, True, True, True, True, True] (0, 0) (0, 0)\n"
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="no filter for this machine")
+def test_who_runs_code_in_a_child_and_closes_a_pipe_has_won_nothing() -> None:
+    code = """
+import os, signal, socket, threading
+from transcoder.engine import confine
+confine.die_with(os.getppid())
+confine.give_up_files()
+os.close(0)
+def refused(call, *arguments):
+    try:
+        call(*arguments)
+    except PermissionError:
+        return True
+    return False
+tries = [
+    refused(os.open, "/etc/hostname", os.O_RDONLY),
+    refused(socket.socket),
+    refused(os.fork),
+    refused(os.execv, "/bin/true", ["true"]),
+    refused(os.kill, os.getppid(), 0),
+]
+thread = threading.Thread(target=tries.append, args=(True,))
+thread.start()
+thread.join()
+print(tries)
+"""
+    done = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
+    assert done.stdout == f"{[True] * 6}\n"
 
 
 def test_a_header_that_claims_more_than_is_ever_decoded_gets_no_more_memory() -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from av import logging as av_logging
 
+from transcoder.engine.seccomp import refuse_calls
 from transcoder.ladder import PIXELS_LIMIT
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -45,12 +46,14 @@ def die_with(parent_pid: int) -> None:
 def give_up_files() -> None:
     """No file, socket or core dump from now on: call it when every library is loaded.
 
-    With no descriptor above stderr to be had, nothing can be opened nor connected, so there is no
-    network either; and with a file size of 0 nothing can be written but pipes.
+    With no descriptor above stderr to be had, nothing can be opened nor connected by mistake, so there is
+    no network either; with a file size of 0 nothing can be written but pipes. And where the kernel lets us,
+    the calls themselves are taken away, from whoever would do it on purpose.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (STANDARD_FILES, STANDARD_FILES))
+    refuse_calls()
 
 
 def keep_devices() -> None:
