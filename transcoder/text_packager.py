@@ -12,7 +12,7 @@ from transcoder.captions.cue import Cue
 from transcoder.captions.webvtt import Piece, document
 from transcoder.manifests.window import MediaWindow
 from transcoder.media import VIDEO_TIMESCALE
-from transcoder.rendition_packager import CUT_TOLERANCE_S, MAX_LAG_SEGMENTS, PackagerConfig
+from transcoder.rendition_packager import CUT_TOLERANCE_S, GAP_ROUNDING_S, MAX_LAG_SEGMENTS, PackagerConfig
 
 MOST_CUES: Final = 64
 """Told and not over yet; more than any screen holds. Beyond it the oldest goes."""
@@ -70,6 +70,7 @@ class TextPackager:
         self.window = window
         self._config = config
         self._settled = settled
+        self._longest_s = config.max_segment_s + GAP_ROUNDING_S
         self._cuts: deque[_Cut] = deque()
         self._told: dict[tuple[str, int], _Told] = {}
         self._told_once = 0
@@ -125,7 +126,7 @@ class TextPackager:
     def level(self, end_s: float, now_s: float) -> None:
         """The publication is over at ``end_s``: close what is open, with words or without."""
         self._write_up_to(end_s, now_s)
-        if self._segment is not None and end_s > self._at_s + CUT_TOLERANCE_S:
+        if self._segment is not None and CUT_TOLERANCE_S < end_s - self._at_s <= self._config.part_target_s:
             self._write_part(end_s, now_s)
         self._end_segment(now_s)
         self._cuts.clear()
@@ -139,7 +140,14 @@ class TextPackager:
                     return
                 self._begin_segment(cut_s, now_s)
                 continue
-            end_s = min(self._at_s + self._config.part_target_s, cut_s)
+            latest_s = self._segment.start_s + self._longest_s
+            if self._at_s >= latest_s - CUT_TOLERANCE_S:
+                # The source stood still: its own segments leave that time out, and so do words.
+                if cut_s > until_s:
+                    return
+                self._at_s = cut_s
+                continue
+            end_s = min(self._at_s + self._config.part_target_s, cut_s, latest_s)
             if end_s > until_s + 1e-9:
                 return
             self._write_part(end_s, now_s)

@@ -103,6 +103,19 @@ class TestParts:
         assert segment is not None
         assert (segment.decode_time, segment.duration_ticks, segment.timescale) == (9_045_000, 45_000, 90_000)
 
+    def test_over_a_hole_in_the_source_a_segment_is_no_longer_than_it_may_be(self) -> None:
+        texts = Texts()
+        for time_s in (0.0, 2.0, 4.0):
+            texts.cut(time_s)
+        texts.to(5.0)
+        texts.cut(12.0)
+        texts.to(12.5)
+        texts.packager.level(13.0, 13.0)
+        segments = list(texts.window.segments)
+        assert len(segments) == 4
+        assert max(segment.duration_us for segment in segments) < 4_500_000
+        assert segments[-1].program_time_ms - segments[0].program_time_ms == 12_000
+
     def test_levelling_closes_the_last_part(self) -> None:
         texts = Texts()
         texts.cut(0.0)
