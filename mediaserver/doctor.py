@@ -19,8 +19,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Final
 
+from mediaserver.certificates import check_certificate
 from mediaserver.listeners import listener_on
-from mediaserver.settings import Config
+from mediaserver.settings import Config, SettingsError
 from mediaserver.state.records import RecordsError
 from mediaserver.state.sqlite import FILE_NAME, open_sqlite_records
 from transcoder.encoder_probe import EncoderProbe
@@ -80,6 +81,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield check_port("rtmp", config.rtmp.host, config.rtmp.port, records)
     if isinstance(config.rtmps.port, int):
         yield check_port("rtmps", config.rtmp.host, config.rtmps.port, records)
+        yield check_rtmps_files(config)
     yield check_codecs()
     yield check_encoders(config.transcoder.encoder)
     yield check_pages(PAGES)
@@ -167,6 +169,17 @@ def check_port(name: str, host: str, port: int, records: Path | None = None) -> 
         }.get(error.errno or 0, f"set {name}.host and {name}.port")
         return Finding(Grade.FAIL, name, f"{host}:{port} {error.strerror or error}: {advice}")
     return Finding(Grade.OK, name, f"{host}:{port} is free")
+
+
+def check_rtmps_files(config: Config) -> Finding:
+    """Whether the certificate and the key can be read, and belong together."""
+    try:
+        check_certificate(config)
+    except SettingsError as error:
+        return Finding(
+            Grade.FAIL, "rtmps", f"{error.allowed}: set {error.key}, or let the server's user read it"
+        )
+    return Finding(Grade.OK, "rtmps", f"the certificate {config.rtmps.certificate} and its key can be used")
 
 
 def check_codecs() -> Finding:

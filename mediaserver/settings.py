@@ -38,13 +38,23 @@ class SettingsError(ValueError):
 def _show(key: str, value: object, limit: int = 120) -> str:
     """The value as written, on one line; hidden where its name, rightly or wrongly spelt, says secret."""
     name = key.rpartition(".")[2].lower()
-    if key in SECRET_KEYS or any(word in name for word in ("tok", "secret", "password", "key")):
+    is_path = key == "rtmps.key_file"
+    says_secret = any(word in name for word in ("tok", "secret", "password", "key")) and not is_path
+    # Somebody may have put the key itself where its path belongs.
+    if key in SECRET_KEYS or says_secret or "PRIVATE KEY" in str(value):
         return "(hidden)"
     text = re.sub(r"//[^@/\s]*@", "//***@", repr(value))
     return text if len(text) <= limit else text[:limit] + "…"
 
 
-Text = Annotated[str, Meta(description="must be text")]
+PemFile = Annotated[
+    str,
+    Meta(
+        max_length=4096,
+        pattern=r"^[^\x00-\x1f\x7f]*\Z",
+        description="must be empty or the path of a PEM file",
+    ),
+]
 Flag = Annotated[bool, Meta(description="must be true or false")]
 Port = Annotated[int, Meta(ge=0, le=65535, description="must be a port from 0 to 65535; 0: any free one")]
 Host = Annotated[
@@ -119,8 +129,8 @@ class RtmpsSettings(Struct, frozen=True, kw_only=True):
         Literal["off"] | Annotated[int, Meta(ge=0, le=65535)],
         Meta(description='must be "off" or a port from 0 to 65535; 0: any free one'),
     ] = "off"
-    certificate: Text = ""
-    key_file: Text = ""
+    certificate: PemFile = ""
+    key_file: PemFile = ""
 
 
 class LiveSettings(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,11 @@ from pathlib import Path
 class CertificateError(Exception):
     """The certificate or its key cannot be used. One sentence that names the file and what is wrong."""
 
+    def __init__(self, sentence: str, *, is_of_key: bool = False) -> None:
+        super().__init__(sentence)
+        self.is_of_key = is_of_key
+        """The key alone is to blame."""
+
 
 def server_context(certificate: str, key_file: str) -> ssl.SSLContext:
     """For a server with this certificate chain and key (PEM files), TLS 1.2 and newer.
@@ -16,13 +21,16 @@ def server_context(certificate: str, key_file: str) -> ssl.SSLContext:
     Raises :class:`CertificateError`.
     """
     for what, path in (("certificate", certificate), ("key", key_file)):
+        is_of_key = what == "key"
         if not path:
-            raise CertificateError(f"rtmps needs a {what}: set rtmps.certificate and rtmps.key_file")
+            sentence = f"rtmps needs a {what}: set rtmps.certificate and rtmps.key_file"
+            raise CertificateError(sentence, is_of_key=is_of_key)
         try:
             with Path(path).open("rb"):
                 pass
         except OSError as error:
-            raise CertificateError(f"the {what} {path} cannot be read: {error.strerror}") from error
+            sentence = f"the {what} {path} cannot be read: {error.strerror}"
+            raise CertificateError(sentence, is_of_key=is_of_key) from error
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -34,7 +42,8 @@ def server_context(certificate: str, key_file: str) -> ssl.SSLContext:
             sentence = f"{certificate} and {key_file} are no certificate and key in PEM form"
         raise CertificateError(sentence) from error
     except _KeyIsEncryptedError as error:
-        raise CertificateError(f"the key {key_file} is protected by a password: use one without") from error
+        sentence = f"the key {key_file} is protected by a password: use one without"
+        raise CertificateError(sentence, is_of_key=True) from error
     return context
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from mediaserver.certificates import check_certificate
 from mediaserver.cli import EXIT_OK, add_settings_arguments, load_settings
 from mediaserver.settings import to_toml
 
@@ -14,5 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0. Raises SettingsError."""
-    print(to_toml(load_settings(options).flat()), end="")
+    config = load_settings(options)
+    check_certificate(config)
+    print(to_toml(config.flat()), end="")
     return EXIT_OK

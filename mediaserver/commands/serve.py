@@ -8,6 +8,7 @@ import contextlib
 import resource
 
 from mediaserver import logs
+from mediaserver.certificates import check_certificate
 from mediaserver.cli import EXIT_FAILED, add_settings_arguments, complain, load_settings
 
 
@@ -18,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 after a drain, 1 if the start failed. Raises SettingsError."""
     config = load_settings(options)
+    check_certificate(config)
     redaction = logs.set_up(config.log)
     _raise_file_limit()
     # Here, not above: settings are checked, and a mistake told, before the libraries are loaded.
