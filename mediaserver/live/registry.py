@@ -194,6 +194,10 @@ class StreamRegistry:
         stream.publication.kick(reason)
         return True
 
+    def barred_s(self, name: str) -> float:
+        """Seconds until the key of a publisher that was thrown out is good again; 0 where it is."""
+        return max(0.0, self._thrown_out_until_s.get(name, -math.inf) - time.monotonic())
+
     # The doors' question
 
     async def publish(self, request: PublishRequest) -> Publication:

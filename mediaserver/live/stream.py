@@ -81,6 +81,7 @@ class LiveStream:
         """Unix time at which this run went live."""
         self.publication: Publication | None = None
         self.viewers = Viewers(VIEWER_TIMEOUT_S)
+        self._grace_ends_s: float | None = None
         self.measures = StreamMeasures()
         self._watch = PartWatch(self.measures)
         self._settings = settings
@@ -180,6 +181,13 @@ class LiveStream:
     def is_idle(self) -> bool:
         """Nobody publishes, and no media is left to fetch."""
         return self.publication is None and self._run is None
+
+    @property
+    def grace_left_s(self) -> float | None:
+        """How long it goes on without a publisher; None while there is one, or nothing goes on."""
+        if self.publication is not None or self.state is not StreamState.INTERRUPTED:
+            return None
+        return None if self._grace_ends_s is None else max(0.0, self._grace_ends_s - time.monotonic())
 
     async def wait_state(self, *states: StreamState) -> None:
         """Until the stream is in one of ``states``. The caller brings the deadline."""
@@ -443,6 +451,7 @@ class LiveStream:
                     self._begin_interlude()
             except Exception:
                 log.exception("stream %s: its playlists stand still until it ends", self.name)
+            self._grace_ends_s = time.monotonic() + self._settings.grace_s
             await asyncio.sleep(self._settings.grace_s)
             self._stop_interlude()
             run.end()

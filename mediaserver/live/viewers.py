@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 MAX_SESSIONS = 100_000
 """Above this the oldest are forgotten: a flood of made-up session ids costs a fixed amount of memory."""
+MAX_EXEMPT = 1_000
+"""Pages that look on at one time; the oldest is counted again."""
 
 
 class Viewers:
@@ -16,9 +18,13 @@ class Viewers:
         self._timeout_s = timeout_s
         self._last_seen: OrderedDict[str, tuple[float, str]] = OrderedDict()
         self._by_protocol: Counter[str] = Counter()
+        self._exempt: OrderedDict[str, float] = OrderedDict()
+        """Sessions that are nobody's audience, and when that was last said."""
 
     def seen(self, session_id: str, now_s: float, protocol: str = "hls") -> None:
         """A session asked for a playlist at ``now_s`` (monotonic seconds). ``protocol``: a word of ours."""
+        if self._exempt and self._is_exempt(session_id, now_s):
+            return
         before = self._last_seen.get(session_id)
         if before is None or before[1] != protocol:
             if before is not None:
@@ -28,6 +34,16 @@ class Viewers:
         self._last_seen.move_to_end(session_id)
         if len(self._last_seen) > MAX_SESSIONS:
             self._forget_oldest()
+
+    def exempt(self, session_id: str, now_s: float) -> None:
+        """This session is nobody's audience for ``timeout_s`` from now: only for who manages the stream."""
+        self._exempt[session_id] = now_s
+        self._exempt.move_to_end(session_id)
+        if len(self._exempt) > MAX_EXEMPT:
+            self._exempt.popitem(last=False)
+        counted = self._last_seen.pop(session_id, None)
+        if counted is not None:
+            self._by_protocol[counted[1]] -= 1
 
     def count(self, now_s: float) -> int:
         """How many sessions are watching at ``now_s``."""
@@ -42,6 +58,13 @@ class Viewers:
         """The same by protocol. One that was ever used stays, with 0."""
         self.count(now_s)
         return dict(self._by_protocol)
+
+    def _is_exempt(self, session_id: str, now_s: float) -> bool:
+        said_s = self._exempt.get(session_id)
+        if said_s is not None and now_s - said_s > self._timeout_s:
+            del self._exempt[session_id]
+            said_s = None
+        return said_s is not None
 
     def _forget_oldest(self) -> None:
         _, (_, protocol) = self._last_seen.popitem(last=False)

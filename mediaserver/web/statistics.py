@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from aiohttp import web
 from msgspec import Struct
 
 from mediaserver.web.auth import Gate
 from mediaserver.web.bodies import json_response
-from mediaserver.web.media import NAME
+from mediaserver.web.directives import SESSION
+from mediaserver.web.media import NAME, SESSION_PARAMETER
 from mediaserver.web.problems import Problem, not_found
-from mediaserver.web.routes import Answer, Needs, Route
+from mediaserver.web.routes import Answer, Needs, Parameter, Route
 from transcoder.media import Kind
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from transcoder.supervisor import RungSpeed, WorkerStatistics
 
 RenditionState = Literal["passed", "encoded", "given_up"]
+
+_OWN_SESSION: Final = Parameter(
+    "session",
+    "Of a player beside the figures: it is not counted as a viewer while they are asked for.",
+    SESSION_PARAMETER.schema,
+)
 
 
 class ViewersFigures(Struct, frozen=True, kw_only=True):
@@ -77,6 +84,10 @@ class StreamFigures(Struct, frozen=True, kw_only=True):
     """Handed to viewers since the server started."""
     dropped_units: int
     renditions: list[RenditionFigures]
+    barred_s: float
+    """Until the key of a publisher that was thrown out is good again; 0 where it is."""
+    grace_left_s: float | None
+    """How long viewers are kept although nobody sends; null while somebody does, or nothing is on air."""
     worker: WorkerFigures | None
     """null where nothing is encoded."""
 
@@ -99,7 +110,14 @@ class StatisticsApi:
         stream = self._registry.get(name)
         if stream is None:
             raise not_found()
-        return json_response(figures(stream, time.monotonic(), time.time()))
+        now_s = time.monotonic()
+        own = request.query.get("session")
+        if own is not None:
+            if not SESSION.fullmatch(own):
+                detail = "session takes 8 to 64 letters, digits, - or _."
+                raise Problem(422, "invalid_field", detail, field="session")
+            stream.viewers.exempt(own, now_s)
+        return json_response(figures(stream, now_s, time.time(), barred_s=self._registry.barred_s(name)))
 
     def routes(self) -> list[Route]:
         return [
@@ -111,13 +129,14 @@ class StatisticsApi:
                 description="Figures of this moment, for a graph that is drawn once a second.",
                 tag="streams",
                 needs=Needs.MANAGE,
+                query=(_OWN_SESSION,),
                 answers={200: Answer("The figures.", StreamFigures)},
                 problems=frozenset({401, 403, 404, 422}),
             )
         ]
 
 
-def figures(stream: LiveStream, now_s: float, unix_s: float) -> StreamFigures:
+def figures(stream: LiveStream, now_s: float, unix_s: float, *, barred_s: float = 0.0) -> StreamFigures:
     """What is known of a stream. ``now_s`` is the monotonic clock, ``unix_s`` the wall clock."""
     seen = stream.statistics()
     measured = stream.measures.snapshot(now_s)
@@ -145,6 +164,8 @@ def figures(stream: LiveStream, now_s: float, unix_s: float) -> StreamFigures:
             for output in stream.renditions
             if output.listed
         ],
+        barred_s=round(barred_s, 3),
+        grace_left_s=_rounded(stream.grace_left_s),
         worker=None
         if at_work is None
         else WorkerFigures(state=at_work.state.value, restarts=at_work.restarts, pid=at_work.pid),

@@ -71,6 +71,8 @@ class UrlsView(Struct, frozen=True, kw_only=True):
     """Without the key. In OBS: server up to ``/live``, stream key ``{stream}?key={key}``."""
     rtmps: str | None
     """The same inside TLS."""
+    poster: str | None
+    """null also while there is no picture yet."""
 
 
 class StreamView(Struct, frozen=True, kw_only=True):
@@ -222,6 +224,7 @@ class StreamsApi:
                 whip=None,
                 rtmp=self._links.rtmp(request, stream.name),
                 rtmps=self._links.rtmps(request, stream.name),
+                poster=None if stream.poster is None else f"{base}/live/{stream.name}/poster.jpg",
             ),
         )
         if not manages:

@@ -40,11 +40,16 @@ class IssuedToken(Struct, frozen=True, kw_only=True):
 
 
 class TokensApi:
-    """The handlers below ``/api/v1/tokens``. Only the operator issues tokens."""
+    """The handlers below ``/api/v1/tokens``, and ``/api/v1/operator``. Only the operator issues tokens."""
 
     def __init__(self, access: Access, gate: Gate) -> None:
         self._access = access
         self._gate = gate
+
+    async def probe(self, request: web.Request) -> web.StreamResponse:
+        """Whether this is the operator's token."""
+        self._gate.require_operator(request)
+        return web.Response(status=204)
 
     async def issue(self, request: web.Request) -> web.StreamResponse:
         """Sign a token."""
@@ -64,6 +69,16 @@ class TokensApi:
 
     def routes(self) -> list[Route]:
         return [
+            Route(
+                method="GET",
+                path="/api/v1/operator",
+                handler=self.probe,
+                summary="Try the operator's token",
+                tag="tokens",
+                needs=Needs.OPERATOR,
+                answers={204: Answer("It is.")},
+                problems=frozenset({401, 403}),
+            ),
             Route(
                 method="POST",
                 path="/api/v1/tokens",

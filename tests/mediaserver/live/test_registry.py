@@ -211,7 +211,9 @@ async def test_who_was_thrown_out_needs_a_new_key_or_a_minute(
     assert registry.kick("show", "operator")
     assert reasons == ["operator"]
     assert await refusal(registry, "show", key) is Refusal.THROWN_OUT
+    assert 59 < registry.barred_s("show") <= 60
     await registry.publish(request("show", await registry.new_key("show")))
+    assert registry.barred_s("show") == 0
 
 
 async def test_throwing_out_nobody_is_told(registry: StreamRegistry) -> None:

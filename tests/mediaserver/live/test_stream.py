@@ -113,11 +113,22 @@ async def test_a_publisher_that_returns_with_another_size_brings_a_new_init(make
     assert "RESOLUTION=640x360" in (await stream.master_playlist()).body.decode()
 
 
+async def test_while_nobody_sends_it_tells_how_long_viewers_are_kept(make_stream: MakeStream) -> None:
+    stream = make_stream(grace_s=60.0)
+    broadcaster = await live(stream)
+    assert stream.grace_left_s is None
+    await broadcaster.leave()
+    await stream.wait_state(StreamState.INTERRUPTED)
+    await asyncio.sleep(0)
+    assert stream.grace_left_s == pytest.approx(60.0, abs=5.0)
+
+
 async def test_when_the_grace_time_is_over_the_playlists_end(make_stream: MakeStream) -> None:
     stream = make_stream(grace_s=0.0)
     broadcaster = await live(stream)
     await broadcaster.leave()
     await stream.wait_state(StreamState.ENDED)
+    assert stream.grace_left_s is None
     assert (await text_of(stream)).endswith("#EXT-X-ENDLIST\n")
 
 

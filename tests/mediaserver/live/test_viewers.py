@@ -30,3 +30,25 @@ def test_by_protocol_a_session_that_changes_it_counts_once() -> None:
     assert watching.by_protocol(11.0) == {"hls": 0, "dash": 1}
     assert watching.count(20.0) == 0
     assert watching.by_protocol(20.0) == {"hls": 0, "dash": 0}
+
+
+def test_an_exempt_session_is_not_counted_while_that_is_said() -> None:
+    watching = Viewers(timeout_s=10)
+    watching.seen("a", 0.0)
+    watching.seen("mine", 0.0, "dash")
+    watching.exempt("mine", 1.0)
+    assert watching.by_protocol(1.0) == {"hls": 1, "dash": 0}
+    watching.seen("mine", 5.0)
+    assert watching.count(5.0) == 1
+    watching.seen("mine", 11.5)
+    assert watching.count(11.5) == 1
+
+
+def test_exempt_sessions_cost_a_fixed_amount(monkeypatch) -> None:
+    monkeypatch.setattr(viewers, "MAX_EXEMPT", 2)
+    watching = Viewers(timeout_s=10)
+    for name in ("a", "b", "c"):
+        watching.exempt(name, 0.0)
+        watching.seen(name, 0.0)
+    watching.seen("a", 1.0)
+    assert watching.count(1.0) == 1

@@ -50,6 +50,7 @@ class FakeStream:
         self.measures = StreamMeasures()
         self.poster: bytes | None = None
         self.poster_etag: str | None = None
+        self.grace_left_s: float | None = None
         self.broadcast = None
         self.part_target_s = config.part_target_s
         self.broken = False
@@ -212,6 +213,9 @@ class FakeRegistry:
         self.kicked.append((name, reason))
         self._streams[name].publication = None
         return True
+
+    def barred_s(self, name: str) -> float:
+        return 41.5 if any(name == kicked for kicked, _ in self.kicked) else 0.0
 
 
 @dataclass(frozen=True)

@@ -108,3 +108,35 @@ async def test_a_manage_token_opens_them_and_an_unknown_name_is_404(door: Door) 
         assert answer.status == 404
     async with door.client.get("/api/v1/streams/a.b/statistics", headers=door.operator) as answer:
         assert answer.status == 422
+
+
+async def test_the_managers_own_player_is_not_counted(door: Door) -> None:
+    stream = door.registry.add("show")
+    stream.add_segment()
+    playlist = "/live/show/720p/media.m3u8?session="
+    for session in ("previewing-page", "somebody-else"):
+        async with door.client.get(playlist + session) as answer:
+            assert answer.status == 200
+    async with door.client.get(f"{PATH}?session=previewing-page", headers=door.operator) as answer:
+        assert (await answer.json())["viewers"]["total"] == 1
+    async with door.client.get(f"{playlist}previewing-page") as answer:
+        assert answer.status == 200
+    assert stream.viewers.count(time.monotonic()) == 1
+    # Nobody else can have himself left out.
+    async with door.client.get(f"{PATH}?session=somebody-else") as answer:
+        assert answer.status == 401
+    assert stream.viewers.count(time.monotonic()) == 1
+    async with door.client.get(f"{PATH}?session=short", headers=door.operator) as answer:
+        assert answer.status == 422
+
+
+async def test_how_long_a_key_is_barred_and_viewers_are_kept(door: Door) -> None:
+    stream = door.registry.add("show")
+    async with door.client.get(PATH, headers=door.operator) as answer:
+        figures = await answer.json()
+    assert (figures["barred_s"], figures["grace_left_s"]) == (0.0, None)
+    door.registry.kicked.append(("show", "told to"))
+    stream.grace_left_s = 58.25
+    async with door.client.get(PATH, headers=door.operator) as answer:
+        figures = await answer.json()
+    assert (figures["barred_s"], figures["grace_left_s"]) == (41.5, 58.25)

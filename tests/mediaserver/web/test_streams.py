@@ -29,9 +29,12 @@ class TestPut:
             "whip": None,
             "rtmp": "rtmp://127.0.0.1/live/mine",
             "rtmps": None,
+            "poster": None,
         }
+        door.registry.get("mine").poster = b"jpeg"
         async with door.client.put(f"{BASE}/mine", json={"title": "T"}, headers=door.operator) as answer:
             changed = await answer.json()
+        assert changed["urls"]["poster"] == f"http://{host}/live/mine/poster.jpg"
         assert answer.status == 200
         assert "publish_key" not in changed
         assert changed["title"] == "T"

@@ -52,3 +52,7 @@ async def test_only_the_operator(door: Door) -> None:
             assert answer.status == status
         async with door.client.delete("/api/v1/tokens/x", headers=headers) as answer:
             assert answer.status == status
+        async with door.client.get("/api/v1/operator", headers=headers) as answer:
+            assert answer.status == status
+    async with door.client.get("/api/v1/operator", headers=door.operator) as answer:
+        assert (answer.status, await answer.read()) == (204, b"")
