@@ -19,8 +19,9 @@ from transcoder.media import VIDEO_TIMESCALE, AccessUnit, Track
 
 UNIT_LIMIT_BYTES: Final = 8 << 20
 """Of a unit that a child has made: eight seconds of the strongest rung."""
-AHEAD_S: Final = 10.0
-"""How much later than the newest unit that went in one may be that comes out: pictures are reordered."""
+AHEAD_S: Final = 15.0
+"""How much later than the newest decoding time that went in a unit may be that comes out: pictures are shown
+up to ten seconds after they are decoded."""
 LONGEST_UNIT_S: Final = 10.0
 LARGEST_COMPOSITION: Final = (1 << 31) - 1
 """Signed 32 bits in ``trun`` (ISO 14496-12 8.8.8)."""

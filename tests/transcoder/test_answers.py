@@ -127,7 +127,7 @@ def test_whatever_is_said_is_taken_or_refused(said: list[Track | AccessUnit]) ->
         ("240p", {"pts": 1 << 40}),
         ("240p", {"duration": -1}),
         ("240p", {"duration": 11 * 90_000}),
-        ("240p", {"dts": 11 * 90_000, "pts": 11 * 90_000}),
+        ("240p", {"dts": 16 * 90_000, "pts": 16 * 90_000}),
         ("240p", {"payload": b""}),
         ("240p", {"payload": bytes(UNIT_LIMIT_BYTES + 1)}),
     ],
