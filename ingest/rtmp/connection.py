@@ -18,6 +18,7 @@ from ingest.publication import Authorizer, Publication, PublishRefused, PublishR
 from ingest.rtmp.handshake import RANDOM_SIZE
 from ingest.rtmp.intake import Intake, IntakeStatistics, SourceRefused
 from ingest.rtmp.limits import Limit
+from ingest.rtmp.negotiation import loggable
 from ingest.rtmp.session import (
     AudioReceived,
     Connected,
@@ -293,7 +294,7 @@ class Connection:
 
     async def _ask(self, stream: str, key: str | None) -> None:
         """The core asked; now the application answers."""
-        self._stream = _loggable(stream, key)
+        self._stream = loggable(stream, may_hold_key=key is None)
         request = PublishRequest(
             protocol=self._protocol,
             stream=stream,
@@ -375,17 +376,10 @@ class Connection:
         self._writer.transport.abort()
 
     def _log(self, level: int, text: str) -> None:
-        logger.log(
-            level, "%s %s %s stream %s %s", self._protocol, self._id, self._address, self._stream, text
-        )
+        what = text if self._stream is None else f"stream {self._stream} {text}"
+        logger.log(level, "%s %s %s %s", self._protocol, self._id, self._address, what)
 
 
 def _left_out(intake: IntakeStatistics) -> Counter[Limit]:
     """What an intake had to leave out by its limits."""
     return Counter({Limit.TRACKS: intake.tracks_refused, Limit.REMARKS: intake.remarks_refused})
-
-
-def _loggable(stream: str, key: str | None) -> str:
-    """The stream's name for the log. Who pastes the key alone into OBS has written it as the name."""
-    shown = "".join(c for c in stream if c.isprintable() and c not in "?&=")[:64]
-    return shown if key is not None or len(shown) < 16 else shown[:4] + "…"

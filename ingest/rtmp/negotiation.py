@@ -171,6 +171,12 @@ def _mask(value: Value) -> int:
     return int(value) if isinstance(value, float) and isfinite(value) and 0 <= value < 1 << 16 else 0
 
 
+def loggable(name: str, *, may_hold_key: bool = True) -> str:
+    """A name that the peer chose, for the log. Who pastes the key alone into OBS has written it as a name."""
+    shown = "".join(c for c in name if c.isprintable() and c not in "?&=")[:64]
+    return shown if not may_hold_key or len(shown) < 16 else shown[:4] + "…"
+
+
 def _printable(words: str) -> str | None:
     """Safe and short for a log line."""
     return "".join(character for character in words if character.isprintable())[:_ENCODER_CHARACTERS] or None

@@ -64,6 +64,7 @@ from ingest.rtmp.negotiation import (
     PeerCapabilities,
     connect_information,
     key_of,
+    loggable,
     split_query,
     text,
 )
@@ -322,7 +323,8 @@ class ServerSession:
         if self.config.app is not None and request.app != self.config.app:
             words = f"the application here is /{self.config.app}: rtmp://HOST/{self.config.app}"
             self._refuse_call(command, "NetConnection.Connect.Rejected", words)
-            raise self._broken("connect to another application")
+            shown = "/".join(loggable(word) for word in request.app.split("/")[:4])
+            raise self._broken(f"connect to another application, {shown!r}; here it is {self.config.app!r}")
         self._send_control(WindowAcknowledgementSize(self.config.window_bytes))
         self._send_control(SetPeerBandwidth(self.config.window_bytes, 2))
         self._send_control(SetChunkSize(self.config.chunk_size_bytes))

@@ -294,8 +294,9 @@ class StreamRegistry:
         if not await self._relays.holds(request.stream, request.address, record.key_hash):
             if self._relays.is_relay(request.address):
                 log.warning(
-                    "stream %s: relay %s pushes what it was not granted; its on_publish must come from the "
-                    "same address, with the stream's key of today",
+                    "stream %s: a push without a key from %s, which is in rtmp.relay_addresses and was not "
+                    "granted this stream. A relay must ask on_publish from that address, with the stream's "
+                    "key of today; any other publisher there needs the key itself",
                     request.stream,
                     request.address,
                 )

@@ -139,11 +139,22 @@ def test_the_application_is_taken_with_its_usual_ornaments(app: str) -> None:
     assert len(Peer().shake().connect(app=app)) == 1
 
 
-@pytest.mark.parametrize("app", ["", "other", "live/inner", 5.0])
-def test_another_application_is_rejected(app: Value) -> None:
+@pytest.mark.parametrize(
+    ("app", "shown"),
+    [
+        ("", "''"),
+        ("other", "'other'"),
+        ("live/inner?key=k", "'live/inner'"),
+        # Somebody's key in the place of the name.
+        ("live/w0ZQk3b8mXJ2aPq7Vn5T", "'live/w0ZQ…'"),
+        (5.0, "''"),
+    ],
+)
+def test_another_application_is_rejected(app: Value, shown: str) -> None:
     peer = Peer().shake()
-    with pytest.raises(SessionError, match="another application"):
+    with pytest.raises(SessionError, match="another application") as caught:
         peer.connect(app=app)
+    assert str(caught.value) == f"connect to another application, {shown}; here it is 'live'"
     peer.hear()
     assert peer.status()["code"] == "NetConnection.Connect.Rejected"
     assert peer.session.state is State.CLOSED
