@@ -76,6 +76,8 @@ class StoredRun(msgspec.Struct, frozen=True):
     renditions: dict[str, StoredRendition]
     """Best first."""
     texts: dict[str, StoredText]
+    started_at: float | None = None
+    """Unix time at which it went live; None before."""
 
     @property
     def windows(self) -> dict[str, StoredWindow]:

@@ -69,6 +69,8 @@ class ArchivedRun(Protocol):
     def texts(self) -> Mapping[str, ArchivedText]: ...
     @property
     def frame_rates(self) -> Mapping[str, Fraction]: ...
+    @property
+    def started_at(self) -> float | None: ...
 
 
 @dataclass(slots=True)
@@ -229,6 +231,7 @@ class RunArchive:
             saved=self._moment(),
             saved_media_s=run.timeline.at(self._now_s()),
             ended=ended,
+            started_at=run.started_at,
             renditions={
                 name: StoredRendition(
                     output.rendition, output.track, run.frame_rates.get(name), snapshot(output.window)

@@ -67,6 +67,8 @@ class StreamRun:
         self.config = config
         self.timeline = timeline
         self.epoch = epoch
+        self.started_at: float | None = None
+        """Unix time at which it went live, before a restart of the server too; None before."""
         self.dash = DashManifest(config, timeline, segment_target_s=settings.segment_target_s)
         self._settings = settings
         self._checkpoint = checkpoint
@@ -102,6 +104,8 @@ class StreamRun:
         if found is None:
             return None
         run = cls(settings, loaded.run.config, found.timeline, epoch, fetch=fetch)
+        # Who wrote it may not have known.
+        run.started_at = loaded.run.started_at or loaded.run.program_origin_s
         for name, window in found.windows.items():
             stored = loaded.renditions[name]
             output = run.outputs[name] = run._make_output(stored.rendition, window)

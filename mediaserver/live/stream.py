@@ -218,6 +218,7 @@ class LiveStream:
         if run is None:
             return False
         self._run = run
+        self.started_at = run.started_at
         # The archive keeps what the run has taken up from now on.
         self._notify()
         await self.standby.load_poster()
@@ -435,6 +436,8 @@ class LiveStream:
             self._first_playable_s = now_s
         if all(playable) or now_s - self._first_playable_s > LATE_RENDITION_S:
             self.started_at = time.time()
+            if self._run is not None:
+                self._run.started_at = self.started_at
             self._enter(StreamEvent.PLAYABLE)
 
     async def _take_still(self, track: Track, unit: AccessUnit) -> None:

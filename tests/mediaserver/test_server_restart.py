@@ -77,6 +77,8 @@ def test_a_restart_answers_who_waits_and_goes_on_with_higher_numbers(tmp_path: P
     ):
         playlist_of(server)
         before = get(server, f"{PLAYLIST}?_HLS_msn=1")[1]
+        started_at = server.call("GET", "/api/v1/streams/mine")[1]["started_at"]
+        assert started_at is not None
         blocked = pool.submit(get, server, f"{PLAYLIST}?_HLS_msn={next_msn(before) + 1}")
         assert 'waiting_requests{stream="mine"} 1.0' in _metrics_when(server, "waiting_requests")
         # The publisher has nowhere else to go: the drain waits for it as long as it is told to.
@@ -92,6 +94,8 @@ def test_a_restart_answers_who_waits_and_goes_on_with_higher_numbers(tmp_path: P
         publisher(server.publish_url("mine"), tmp_path / "push again"),
     ):
         after = playlist_of(server)
+        # It is the same broadcast, which began when it began.
+        assert server.call("GET", "/api/v1/streams/mine")[1]["started_at"] == started_at
     # What was on air before is still listed; what is new has numbers of its own.
     assert first_msn(after) >= first_msn(before)
     assert next_msn(after) > next_msn(before)

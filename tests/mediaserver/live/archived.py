@@ -78,6 +78,7 @@ class Run:
     config: WindowConfig = CONFIG
     texts: Mapping[str, Text] = field(default_factory=dict)
     frame_rates: Mapping[str, Fraction] = field(default_factory=dict)
+    started_at: float | None = None
 
 
 class Show:
