@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 MAX_SESSIONS = 100_000
 """Above this the oldest are forgotten: a flood of made-up session ids costs a fixed amount of memory."""
+EXEMPT_S = 120.0
+"""Longer than a page that nobody looks at pauses between two questions."""
 MAX_EXEMPT = 1_000
 """Pages that look on at one time; the oldest is counted again."""
 
@@ -36,7 +38,7 @@ class Viewers:
             self._forget_oldest()
 
     def exempt(self, session_id: str, now_s: float) -> None:
-        """This session is nobody's audience for ``timeout_s`` from now: only for who manages the stream."""
+        """This session is nobody's audience for :data:`EXEMPT_S` from now: only for who manages the stream."""
         self._exempt[session_id] = now_s
         self._exempt.move_to_end(session_id)
         if len(self._exempt) > MAX_EXEMPT:
@@ -61,7 +63,7 @@ class Viewers:
 
     def _is_exempt(self, session_id: str, now_s: float) -> bool:
         said_s = self._exempt.get(session_id)
-        if said_s is not None and now_s - said_s > self._timeout_s:
+        if said_s is not None and now_s - said_s > EXEMPT_S:
             del self._exempt[session_id]
             said_s = None
         return said_s is not None
