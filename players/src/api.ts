@@ -34,7 +34,7 @@ export interface Stream {
   /** Only for the operator. */
   publisher?: Publisher | null;
   renditions: Rendition[];
-  urls: { watch: string; hls: string; rtmp: string | null };
+  urls: { watch: string; hls: string; rtmp: string | null; rtmps?: string | null; poster?: string | null };
   /** null: as the server is set. */
   ladder?: Ladder | null;
   /** Whether a second publisher takes the first one's place; null: as the server is set. */
@@ -105,9 +105,12 @@ export class Api {
     return this.#call('GET', `/streams/${name}`);
   }
 
-  /** What is measured of a stream now; only for the operator. Read it with `readMeasured`. */
-  statistics(name: string): Promise<unknown> {
-    return this.#call('GET', `/streams/${name}/statistics`);
+  /**
+   * What is measured of a stream now; only for the operator. Read it with `readMeasured`. `session`: of the page's
+   * own player, which the server then does not count.
+   */
+  statistics(name: string, session: string): Promise<unknown> {
+    return this.#call('GET', `/streams/${name}/statistics?session=${session}`);
   }
 
   putStream(name: string, changes: StreamChanges): Promise<Stream> {
@@ -133,13 +136,9 @@ export class Api {
     return this.#call('POST', '/tokens', { subject: 'shared link', action: 'view', resource: `stream:${name}`, ttl_s });
   }
 
-  /** Throws 401 or 403 unless the token is the operator's. Revoking a token that never was changes nothing. */
-  async probeOperator(): Promise<void> {
-    try {
-      await this.#call('DELETE', '/tokens/none');
-    } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 404) throw error;
-    }
+  /** Throws 401 or 403 unless the token is the operator's. */
+  probeOperator(): Promise<void> {
+    return this.#call('GET', '/operator');
   }
 
   async #call<T>(method: string, path: string, body?: unknown): Promise<T> {

@@ -4,9 +4,10 @@
  * Tells of any change by `change`.
  */
 import { manifestUrl, withSession } from './address.ts';
+import type { Rendition } from './api.ts';
 import { Captions } from './captions/captions.ts';
 import type { Technology } from './engines/engine.ts';
-import { offersMore, readMaster, type Master } from './m3u8.ts';
+import { offersMore, readMaster, withOffersOf, type Master, type Variant } from './m3u8.ts';
 import type { Known } from './overlay.ts';
 import { Playback } from './playback.ts';
 import { newViewerSession } from './session.ts';
@@ -16,6 +17,8 @@ export interface Show {
   stream: string;
   token: string | null;
   technology: Technology;
+  /** Named to the server's count in place of one of its own. */
+  session?: string | null;
 }
 
 const MASTER_TIMEOUT_MS = 8_000;
@@ -37,9 +40,9 @@ export class LivePlayer extends EventTarget {
   #another = false;
   #renditions = '';
 
-  constructor(video: HTMLVideoElement, { stream, token, technology }: Show) {
+  constructor(video: HTMLVideoElement, { stream, token, technology, session: given }: Show) {
     super();
-    const session = newViewerSession();
+    const session = given ?? newViewerSession();
     this.#session = session;
     this.#masterUrl = manifestUrl(stream, token, 'hls');
     this.playback = new Playback(video, { technology, url: manifestUrl(stream, token, technology), session });
@@ -49,6 +52,11 @@ export class LivePlayer extends EventTarget {
     this.playback.addEventListener('begin', () => this.#onBegin());
     this.playback.addEventListener('break', () => this.#onBreak());
     this.watch.addEventListener('change', () => this.#onState());
+  }
+
+  /** The qualities that the server lists now, by name; null before it was asked. */
+  get variants(): ReadonlyMap<string, Variant> | null {
+    return this.#master?.variants ?? null;
   }
 
   start(): void {
@@ -119,7 +127,7 @@ export class LivePlayer extends EventTarget {
       case 'asking':
         break;
     }
-    const renditions = stream?.renditions.map(({ name }) => name).join() ?? '';
+    const renditions = stream?.renditions.map(looksOf).join() ?? '';
     if (renditions !== this.#renditions && this.#master) void this.#askMaster();
     this.#renditions = renditions;
     this.dispatchEvent(new Event('change'));
@@ -140,7 +148,7 @@ export class LivePlayer extends EventTarget {
       if (!answer.ok) return;
       const master = readMaster(await answer.text());
       const before = this.#master;
-      this.#master = master;
+      this.#master = before ? withOffersOf(before, master) : master;
       this.captions.offer(master.captions, this.#masterUrl);
       if (before && offersMore(before, master)) this.playback.restart();
       this.dispatchEvent(new Event('change'));
@@ -150,4 +158,9 @@ export class LivePlayer extends EventTarget {
       if (this.#asking === asking) this.#asking = null;
     }
   }
+}
+
+/** Changes where a menu should say something else: with the name, the size, or a bitrate that is quite another. */
+function looksOf({ name, width, height, bitrate_bps }: Rendition): string {
+  return `${name}:${width}x${height}:${bitrate_bps ? Math.round(2 * Math.log2(bitrate_bps)) : 0}`;
 }

@@ -11,6 +11,8 @@ export interface Offered {
   renditions: readonly Rendition[];
   chosen: number;
   current: number;
+  /** What is on the screen, in pixels; 0 where nothing is. */
+  picture: { width: number; height: number };
   audioTracks: readonly AudioTrack[];
   audioTrack: number;
   statistics: boolean;
@@ -24,6 +26,7 @@ export function qualitySections(offered: Offered): { current: string; sections: 
   const qualities = offered.levels
     .map((level) => ({
       value: level.index,
+      height: level.height,
       bitrate_bps: level.bitrate_bps,
       name: rungName(
         { name: level.rendition, height: level.height, width: level.width, frameRate: level.frameRate },
@@ -32,10 +35,16 @@ export function qualitySections(offered: Offered): { current: string; sections: 
       detail: bitrateText(level.bitrate_bps),
     }))
     .sort((a, b) => b.bitrate_bps - a.bitrate_bps);
-  const current = qualities.find(({ value }) => value === offered.current)?.name ?? '';
+  const { picture } = offered;
+  // One that is listed no more is still played, and shows what another one shows.
+  const shown =
+    qualities.find(({ value }) => value === offered.current) ??
+    (offered.current < 0 ? undefined : qualities.find(({ height }) => height > 0 && height === picture.height));
+  const unlisted = offered.current < 0 || picture.height === 0 ? '' : rungName({ name: null, frameRate: 0, ...picture }, undefined);
+  const current = shown?.name ?? unlisted;
   const auto = { value: AUTO, name: 'Auto', detail: offered.chosen === AUTO ? current : '' };
   const sections: Section[] = [
-    { id: 'quality', heading: 'Quality', choices: [auto, ...qualities], chosen: offered.chosen },
+    { id: 'quality', heading: 'Quality', choices: [auto, ...qualities.map(({ value, name, detail }) => ({ value, name, detail }))], chosen: offered.chosen },
   ];
   if (offered.audioTracks.length > 1) {
     sections.push({

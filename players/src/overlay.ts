@@ -15,7 +15,8 @@ export interface Overlay {
   light: boolean;
 }
 
-export function overlayFor(known: Known, phase: Phase, picture: boolean): Overlay | null {
+/** `picture`: one has been shown. `invited`: the page's address has a token in it. */
+export function overlayFor(known: Known, phase: Phase, picture: boolean, invited = false): Overlay | null {
   // A moving picture needs no words: what is in the buffer plays on while the state is already another.
   if (phase === 'playing' || phase === 'paused') return null;
   if (phase === 'blocked') {
@@ -23,6 +24,9 @@ export function overlayFor(known: Known, phase: Phase, picture: boolean): Overla
   }
   switch (known) {
     case 'private':
+      if (invited) {
+        return say('private', 'This link is no longer good', 'It has run out, or is for another stream. Ask the broadcaster for a new one.');
+      }
       return say('private', 'This stream is private', 'Ask the broadcaster for a link that lets you in.');
     case 'missing':
       return wait('missing', 'Nothing here yet', 'No stream has this name. If one starts, this page plays it.');

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { attributesOf, offersMore, readMaster } from '../src/m3u8.ts';
+import { attributesOf, offersMore, readMaster, withOffersOf } from '../src/m3u8.ts';
 
 const MASTER = `#EXTM3U
 #EXT-X-VERSION:10
@@ -34,4 +34,33 @@ it('is no reason to begin anew when a bitrate changes, a rung goes or captions c
 it('is one when there is a picture where only sound was', () => {
   const soundOnly = readMaster('#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\naudio/media.m3u8\n');
   expect(offersMore(soundOnly, readMaster(MASTER))).toBe(true);
+});
+
+function ladder(...heights: [name: string, height: number][]) {
+  const lines = heights.map(
+    ([name, height]) => `#EXT-X-STREAM-INF:BANDWIDTH=${height * 3000},RESOLUTION=${(height * 16) / 9}x${height}\n${name}/media.m3u8\n`,
+  );
+  return readMaster(`#EXTM3U\n${lines.join('')}`);
+}
+
+it('is none when the source returns smaller, with a small rung in the place of others, or as it was again', () => {
+  const whole = ladder(['source', 720], ['480p', 480], ['360p', 360]);
+  const small = ladder(['source', 360], ['240p', 240]);
+  expect(offersMore(whole, small)).toBe(false);
+  const known = withOffersOf(whole, small);
+  expect(known.variants).toBe(small.variants);
+  expect(offersMore(known, whole)).toBe(false);
+  expect(offersMore(whole, ladder(['source', 720], ['sd', 480], ['360p', 360]))).toBe(false);
+});
+
+it('is one when there are larger pictures, or more of them', () => {
+  const small = ladder(['source', 360], ['240p', 240]);
+  expect(offersMore(small, ladder(['source', 1080], ['720p', 720]))).toBe(true);
+  expect(offersMore(ladder(['source', 720]), ladder(['source', 720], ['360p', 360]))).toBe(true);
+});
+
+it('reads what each quality is', () => {
+  const { variants } = readMaster(MASTER);
+  expect([...variants.keys()]).toEqual(['source', '480p']);
+  expect(variants.get('480p')).toEqual({ width: 0, height: 0, frameRate: 0, bitrate_bps: 1_300_000 });
 });

@@ -14,6 +14,7 @@ const offered: Offered = {
   renditions: [],
   chosen: -1,
   current: 0,
+  picture: { width: 640, height: 360 },
   audioTracks: [{ index: 0, name: 'Main', language: 'en' }],
   audioTrack: 0,
   statistics: false,
@@ -45,4 +46,12 @@ it('offers sounds only where there is a choice', () => {
 it('offers captions with a way to have none', () => {
   const [section] = captionSections([{ name: '', language: 'en', uri: 'x' }], -1);
   expect(section?.choices).toEqual([{ value: -1, name: 'Off' }, { value: 0, name: 'English', detail: '' }]);
+});
+
+it('names a quality that is listed no more by what is on the screen', () => {
+  const gone = { ...offered, current: 7 };
+  expect(qualitySections(gone).current).toBe('360p');
+  expect(qualitySections({ ...gone, levels: [level(1, 'source', 360, 900_000)] }).current).toBe('360p source');
+  expect(qualitySections({ ...gone, picture: { width: 426, height: 240 } }).current).toBe('240p');
+  expect(qualitySections({ ...gone, picture: { width: 0, height: 0 } }).current).toBe('');
 });

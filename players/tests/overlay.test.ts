@@ -26,6 +26,11 @@ describe('over the picture', () => {
     expect(overlayFor('interrupted', 'loading', false)?.light).toBe(false);
   });
 
+  it('a link that lets nobody in is told as such', () => {
+    expect(overlayFor('private', 'idle', false, true)?.title).toBe('This link is no longer good');
+    expect(overlayFor('missing', 'idle', false, true)?.title).toBe('Nothing here yet');
+  });
+
   it('loading is quiet', () => {
     expect(overlayFor('live', 'loading', false)).toMatchObject({ kind: 'loading', title: '' });
     expect(overlayFor('asking', 'loading', false)).toMatchObject({ kind: 'loading' });

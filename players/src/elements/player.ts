@@ -8,6 +8,7 @@ import type { Technology } from '../engines/engine.ts';
 import { viewersText } from '../format.ts';
 import { captionsIcon, slidersIcon, soundOffIcon, viewersIcon } from '../icons.ts';
 import { belongsToFocus, pressKey } from '../keyboard.ts';
+import { listedLevels } from '../levels.ts';
 import { LivePlayer } from '../live-player.ts';
 import { captionSections, qualityLabel, qualitySections } from '../menus.ts';
 import { badgeFor, overlayFor } from '../overlay.ts';
@@ -32,6 +33,7 @@ export class Player extends LitElement {
     token: {},
     embed: { type: Boolean, reflect: true },
     technology: {},
+    session: { attribute: false },
     muted: { type: Boolean },
     statisticsShown: { state: true },
     menuOpen: { state: true },
@@ -40,6 +42,8 @@ export class Player extends LitElement {
   declare token: string | null;
   declare embed: boolean;
   declare technology: Technology;
+  /** Names it to the server's count in place of a session of its own. */
+  declare session: string | null;
   /** Begins without sound. */
   declare muted: boolean;
   declare statisticsShown: boolean;
@@ -59,6 +63,7 @@ export class Player extends LitElement {
     this.token = null;
     this.embed = false;
     this.technology = 'hls';
+    this.session = null;
     this.muted = false;
     this.statisticsShown = false;
     this.menuOpen = false;
@@ -95,8 +100,8 @@ export class Player extends LitElement {
     video.preload = 'auto';
     video.tabIndex = -1;
     video.muted = this.muted;
-    const { stream, token, technology } = this;
-    const live = new LivePlayer(video, { stream, token, technology });
+    const { stream, token, technology, session } = this;
+    const live = new LivePlayer(video, { stream, token, technology, session });
     this.#live = live;
     live.addEventListener('change', () => this.requestUpdate());
     live.playback.addEventListener('begin', () => this.#keepPicture());
@@ -142,14 +147,15 @@ export class Player extends LitElement {
     const { playback, watch, captions } = live;
     const { known, stream } = watch;
     const { phase } = playback;
-    const overlay = overlayFor(known, phase, playback.picture);
+    const overlay = overlayFor(known, phase, playback.picture, this.token !== null);
     const badge = badgeFor(known, phase);
     const controls = phase !== 'idle' && (overlay === null || overlay.light);
     const offered = {
-      levels: playback.levels,
+      levels: listedLevels(playback.levels, live.variants),
       renditions: stream?.renditions ?? [],
       chosen: playback.chosen,
       current: playback.current,
+      picture: { width: playback.video.videoWidth, height: playback.video.videoHeight },
       audioTracks: playback.audioTracks,
       audioTrack: playback.audioTrack,
       statistics: this.statisticsShown,
@@ -184,7 +190,7 @@ export class Player extends LitElement {
             @close=${() => (this.statisticsShown = false)}
           ></ms-stats-panel>`
         : nothing}
-      ${playback.mutedByBrowser && controls && !this.menuOpen
+      ${playback.mutedByBrowser && controls && !this.menuOpen && !this.statisticsShown
         ? html`<button slot="top-chrome" noautohide class="unmute" type="button" @click=${() => playback.unmute()}>
             ${soundOffIcon()}<span>Turn on sound</span>
           </button>`
@@ -253,8 +259,9 @@ export class Player extends LitElement {
   }
 
   #posterUrl(): string | null {
-    const known = this.#live?.watch.known ?? 'asking';
-    return known === 'ended' || known === 'interrupted' || known === 'starting'
+    const { known, stream } = this.#live?.watch ?? { known: 'asking', stream: null };
+    const wanted = known === 'ended' || known === 'interrupted' || known === 'starting';
+    return wanted && stream?.urls.poster
       ? `${liveBase(this.stream, this.token)}/poster.jpg`
       : null;
   }
