@@ -148,7 +148,7 @@ export class Graph extends LitElement {
   protected override render() {
     const { kind } = this;
     const latest = this.#latest();
-    const first = latest[0]?.[1] ?? null;
+    const first = latest.find(([, value]) => value !== null)?.[1] ?? null;
     return html`<header>
         <h3>${kind.title}</h3>
         <span class="now">${first === null ? '–' : kind.text(first)} <small>${kind.unit}</small></span>

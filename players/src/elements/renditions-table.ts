@@ -15,6 +15,7 @@ export class RenditionsTable extends LitElement {
     css`
       :host {
         display: block;
+        container-type: inline-size;
         overflow-x: auto;
       }
       table {
@@ -73,6 +74,41 @@ export class RenditionsTable extends LitElement {
         background: var(--warn-soft);
         color: var(--warn);
       }
+      /* Where the columns do not fit, each rendition is a small list. */
+      @container (max-width: 46rem) {
+        table,
+        tbody {
+          display: block;
+        }
+        thead {
+          position: absolute;
+          width: 1px;
+          height: 1px;
+          overflow: hidden;
+          clip-path: inset(50%);
+        }
+        tbody tr {
+          display: grid;
+          grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr));
+          gap: 0.5rem 1rem;
+          padding: 0.875rem clamp(1rem, 2.5vw, 1.375rem);
+        }
+        tbody tr > :is(th, td) {
+          padding: 0;
+          text-align: left;
+          white-space: normal;
+          overflow-wrap: anywhere;
+        }
+        td[data-name]::before {
+          content: attr(data-name);
+          display: block;
+          color: var(--muted);
+          font: 560 0.8125rem/1.4 var(--font);
+        }
+        td.codecs {
+          grid-column: 1 / -1;
+        }
+      }
     `,
   ];
 
@@ -86,20 +122,20 @@ export class RenditionsTable extends LitElement {
     const known = new Map(this.renditions.map((rendition) => [rendition.name, rendition]));
     const measured = new Map(this.measured.map((rung) => [rung.name, rung]));
     const names = [...new Set([...known.keys(), ...measured.keys()])];
-    return html`<table tabindex="-1">
-      <thead>
-        <tr>
-          <th scope="col">Rendition</th>
-          <th scope="col">State</th>
-          <th scope="col">Picture</th>
-          <th scope="col" class="number">Bitrate</th>
-          <th scope="col" class="number">Speed</th>
-          <th scope="col" class="number">Late</th>
-          <th scope="col">Encoder</th>
-          <th scope="col">Codecs</th>
+    return html`<table role="table" tabindex="-1">
+      <thead role="rowgroup">
+        <tr role="row">
+          <th role="columnheader" scope="col">Rendition</th>
+          <th role="columnheader" scope="col">State</th>
+          <th role="columnheader" scope="col">Picture</th>
+          <th role="columnheader" scope="col" class="number">Bitrate</th>
+          <th role="columnheader" scope="col" class="number">Speed</th>
+          <th role="columnheader" scope="col" class="number">Late</th>
+          <th role="columnheader" scope="col">Encoder</th>
+          <th role="columnheader" scope="col">Codecs</th>
         </tr>
       </thead>
-      <tbody>
+      <tbody role="rowgroup">
         ${names.map((name) => this.#row(name, known.get(name), measured.get(name)))}
       </tbody>
     </table>`;
@@ -108,15 +144,15 @@ export class RenditionsTable extends LitElement {
   #row(name: string, rendition: Rendition | undefined, rung: RungMeasured | undefined) {
     const state = rung?.state ?? (rendition ? (rendition.passthrough ? 'passed' : 'encoded') : null);
     const late_s = rung?.part_lateness_s ?? null;
-    return html`<tr>
-      <th scope="row">${name}</th>
-      <td>${state ? html`<span class="chip ${state.replace(' ', '-')}">${WORDS[state]}</span>` : nothing}</td>
-      <td>${rendition?.width && rendition.height ? `${rendition.width} × ${rendition.height}` : '–'}</td>
-      <td class="number">${bitrateText(rung?.bitrate_bps ?? rendition?.bitrate_bps) || '–'}</td>
-      <td class="number">${rung?.speed ? `${rung.speed.toFixed(2)}×` : '–'}</td>
-      <td class="number">${late_s === null ? '–' : `${Math.round(late_s * 1000)} ms`}</td>
-      <td>${rung?.encoder ?? '–'}</td>
-      <td class="codecs">${rendition?.codecs ?? ''}</td>
+    return html`<tr role="row">
+      <th role="rowheader" scope="row">${name}</th>
+      <td role="cell">${state ? html`<span class="chip ${state.replace(' ', '-')}">${WORDS[state]}</span>` : nothing}</td>
+      <td role="cell" data-name="Picture">${rendition?.width && rendition.height ? `${rendition.width} × ${rendition.height}` : '–'}</td>
+      <td role="cell" data-name="Bitrate" class="number">${bitrateText(rung?.bitrate_bps ?? rendition?.bitrate_bps) || '–'}</td>
+      <td role="cell" data-name="Speed" class="number">${rung?.speed ? `${rung.speed.toFixed(2)}×` : '–'}</td>
+      <td role="cell" data-name="Late" class="number">${late_s === null ? '–' : `${Math.round(late_s * 1000)} ms`}</td>
+      <td role="cell" data-name="Encoder">${rung?.encoder ?? '–'}</td>
+      <td role="cell" data-name="Codecs" class="codecs">${rendition?.codecs ?? ''}</td>
     </tr>`;
   }
 }

@@ -12,9 +12,11 @@ import { Api, ApiError, type Publisher, type Stream } from '../api.ts';
 import { STATE_WORDS, bitrateText, bytesText, elapsedText, viewersText } from '../format.ts';
 import { lockIcon } from '../icons.ts';
 import { Poller } from '../poll.ts';
+import { newViewerSession } from '../session.ts';
 import { GRAPHS } from '../studio/graphs.ts';
 import { History, type Columns } from '../studio/history.ts';
 import { readMeasured, type Measured } from '../studio/measured.ts';
+import { nobodyWords } from '../studio/nobody.ts';
 import { studioStyles } from './studio-styles.ts';
 
 const STREAM_MS = 2_500;
@@ -58,6 +60,8 @@ export class StudioStream extends LitElement {
   static override styles = studioStyles;
 
   #api = new Api();
+  /** Of the small player, which is nobody's audience. */
+  readonly #session = newViewerSession();
   readonly #histories = new Map(GRAPHS.map(({ id }) => [id, new History(SPAN_S)]));
   readonly #streamPoller = new Poller(() => this.#askStream());
   readonly #measurePoller = new Poller(() => this.#askMeasured());
@@ -111,7 +115,7 @@ export class StudioStream extends LitElement {
   async #askMeasured(): Promise<number> {
     let measured: Measured;
     try {
-      measured = readMeasured(await this.#api.statistics(this.name));
+      measured = readMeasured(await this.#api.statistics(this.name, this.#session));
     } catch (error) {
       // No stream, or nothing measured of it: the other question tells.
       if (error instanceof ApiError && error.status === 404) return STREAM_MS;
@@ -143,7 +147,7 @@ export class StudioStream extends LitElement {
       <div class="desk">
         <div class="side">
           <div class="card stage">
-            <ms-player .stream=${stream.name} .token=${this.viewToken} muted></ms-player>
+            <ms-player .stream=${stream.name} .token=${this.viewToken} .session=${this.#session} muted></ms-player>
           </div>
           ${this.#publisher(stream)}
         </div>
@@ -196,14 +200,14 @@ export class StudioStream extends LitElement {
       </div>`;
   }
 
-  #publisher({ publisher }: Stream) {
+  #publisher({ publisher, state }: Stream) {
     const { measured } = this;
     const rows: [string, string][] = publisher ? publisherRows(publisher, measured) : [];
     return html`<section class="card pad" aria-labelledby="publisher">
       <h2 id="publisher">Publisher</h2>
       ${publisher
         ? html`<dl>${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`
-        : html`<p class="muted">Nobody is sending. With the stream's key it begins by itself.</p>`}
+        : nobodyWords(state, measured).map((words) => html`<p class="muted">${words}</p>`)}
     </section>`;
   }
 

@@ -5,7 +5,7 @@ export interface GraphKind {
   id: string;
   title: string;
   unit: string;
-  /** What is drawn, by name; the first is the one that is told in large figures. */
+  /** What is drawn, by name; the first that was measured is the one that is told in large figures. */
   lines: (measured: Measured) => Record<string, number | null>;
   /** A value in words, without its unit. */
   text: (value: number) => string;

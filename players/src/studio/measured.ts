@@ -25,6 +25,10 @@ export interface Measured {
   bytes_out: number | null;
   dropped_units: number | null;
   renditions: RungMeasured[];
+  /** How long the key of a publisher that was thrown out is still barred. */
+  barred_s: number | null;
+  /** How long viewers are kept although nobody sends; null while somebody does. */
+  grace_left_s: number | null;
   worker: { state: string; restarts: number } | null;
 }
 
@@ -36,9 +40,11 @@ export function readMeasured(answer: unknown): Measured {
     Object.entries(record(raw['viewers'])).filter((entry): entry is [string, number] => number(entry[1]) !== null),
   );
   const { total, ...byProtocol } = viewers;
+  const state = text(raw['state']);
+  const rungs = list(raw['renditions']).map(readRung).filter((rung) => rung.name !== '');
   const worker = raw['worker'] === null || raw['worker'] === undefined ? null : record(raw['worker']);
   return {
-    state: text(raw['state']),
+    state,
     input_bps: number(raw['input_bps']),
     fps: fastest(raw['fps']),
     keyframe_interval_s: number(raw['keyframe_interval_s']),
@@ -48,7 +54,10 @@ export function readMeasured(answer: unknown): Measured {
     viewers: byProtocol,
     bytes_out: number(raw['bytes_out']),
     dropped_units: number(raw['dropped_units']),
-    renditions: list(raw['renditions']).map(readRung).filter((rung) => rung.name !== ''),
+    // While nobody sends, the last parts of the broadcaster are told again and again.
+    renditions: state === null || state === 'live' ? rungs : rungs.map((rung) => ({ ...rung, part_lateness_s: null })),
+    barred_s: number(raw['barred_s']),
+    grace_left_s: number(raw['grace_left_s']),
     worker: worker && { state: text(worker['state']) ?? 'unknown', restarts: number(worker['restarts']) ?? 0 },
   };
 }

@@ -41,3 +41,9 @@ describe('what is measured of a stream', () => {
   it('reads a state with an underscore', () =>
     expect(readMeasured({ renditions: [{ name: 'a', state: 'given_up' }] }).renditions[0]?.state).toBe('given up'));
 });
+
+it('knows no lateness while nobody sends', () => {
+  const renditions = [{ name: 'source', part_lateness_s: 0.06 }];
+  expect(readMeasured({ state: 'live', renditions }).renditions[0]?.part_lateness_s).toBe(0.06);
+  expect(readMeasured({ state: 'interrupted', renditions }).renditions[0]?.part_lateness_s).toBeNull();
+});
