@@ -3,9 +3,9 @@ import type { Stream, Visibility } from '../src/api.ts';
 import { PublishDetails } from '../src/elements/publish-details.ts';
 import type { CopyField } from '../src/elements/copy-field.ts';
 
-async function fields(visibility: Visibility): Promise<Map<string, CopyField>> {
+async function fields(visibility: Visibility, rtmps: string | null = null): Promise<Map<string, CopyField>> {
   const details = new PublishDetails();
-  const urls = { watch: '', hls: '', rtmp: 'rtmp://h/live/mine' };
+  const urls = { watch: '', hls: '', rtmp: 'rtmp://h/live/mine', rtmps };
   const stream: Stream = {
     name: 'mine', title: '', visibility, state: 'offline', started_at: null, viewers: 0, renditions: [], urls,
   };
@@ -27,4 +27,10 @@ it('shows the key nowhere until it is asked for', async () => {
 it('gives no link to watch a private stream that would not let anyone in', async () => {
   expect([...(await fields('public')).keys()]).toContain('Watch link');
   expect([...(await fields('private')).keys()]).not.toContain('Watch link');
+});
+
+it('offers the encrypted server beside the other, where there is one', async () => {
+  expect([...(await fields('public')).keys()]).not.toContain('Server, encrypted');
+  const encrypted = (await fields('public', 'rtmps://h/live/mine')).get('Server, encrypted');
+  expect(encrypted?.value).toBe('rtmps://h/live');
 });

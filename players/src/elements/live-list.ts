@@ -3,7 +3,7 @@ import { repeat } from 'lit/directives/repeat.js';
 import './stream-card.ts';
 import { Api, type Stream } from '../api.ts';
 import { viewersText } from '../format.ts';
-import { broadcastIcon } from '../icons.ts';
+import { broadcastIcon, lockIcon } from '../icons.ts';
 import { Poller } from '../poll.ts';
 import { operatorToken } from '../session.ts';
 import { buttons, pills, reset, type } from '../styles/shared.ts';
@@ -155,6 +155,14 @@ export class LiveList extends LitElement {
         font-size: 0.9375rem;
         text-decoration: none;
       }
+      .private {
+        display: inline-flex;
+        flex: none;
+        align-items: center;
+        gap: 0.25rem;
+        color: var(--muted);
+        font-size: 0.875rem;
+      }
       .off a:hover {
         box-shadow: 0 0 0 1px var(--line-strong);
       }
@@ -256,7 +264,7 @@ export class LiveList extends LitElement {
       <ol>
         <li>
           <h2>Name your stream</h2>
-          <p>Open Broadcast with the operator's token. It is in the file <code>admin-token</code> in the data folder.</p>
+          <p>Open Broadcast with the operator's token. It is in the file <code>admin-token</code> in the server's data folder.</p>
         </li>
         <li>
           <h2>Copy its server and key</h2>
@@ -278,6 +286,7 @@ export class LiveList extends LitElement {
           (stream) => html`<li>
             <a href="/watch/${stream.name}">
               <span>${stream.title || stream.name}</span>
+              ${stream.visibility === 'private' ? html`<span class="private">${lockIcon(14)} Private</span>` : nothing}
               <span class="pill">${stream.state === 'ended' ? 'Ended' : 'Starts soon'}</span>
             </a>
           </li>`,

@@ -6,6 +6,7 @@ export const playerStyles = [
   css`
     :host {
       display: block;
+      container-type: inline-size;
       aspect-ratio: 16 / 9;
       background: #000;
       overflow: hidden;

@@ -1,4 +1,4 @@
-import { LitElement, css, html } from 'lit';
+import { LitElement, css, html, nothing } from 'lit';
 import './copy-field.ts';
 import { publishAddress } from '../address.ts';
 import type { Stream } from '../api.ts';
@@ -81,6 +81,12 @@ export class PublishDetails extends LitElement {
         <div>
           <h3>In OBS: Settings, Stream, Custom</h3>
           <ms-copy-field label="Server" .value=${address.server}></ms-copy-field>
+          ${stream.urls.rtmps
+            ? html`<ms-copy-field
+                label="Server, encrypted"
+                .value=${publishAddress(stream.urls.rtmps, stream.name, this.key, location.hostname).server}
+              ></ms-copy-field>`
+            : nothing}
           <ms-copy-field label="Stream key" secret .value=${address.streamKey}></ms-copy-field>
         </div>
         <div>

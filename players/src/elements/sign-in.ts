@@ -75,7 +75,7 @@ export class SignIn extends LitElement {
           aria-invalid=${this.error !== ''}
           aria-describedby="hint error"
         />
-        <p class="hint" id="hint">On the server: <code>cat data/admin-token</code></p>
+        <p class="hint" id="hint">It is in the file <code>admin-token</code> in the server's data folder; the log of the server's first start names it.</p>
         <p class="error" id="error" role="alert">${this.error || nothing}</p>
       </div>
       <button class="primary" type="submit" ?disabled=${this.busy}>${this.busy ? 'Checking…' : 'Continue'}</button>
@@ -112,7 +112,6 @@ export async function checkOperator(token: string): Promise<void> {
   // Header values are Latin-1 at most; a token is plain ASCII.
   if (!/^[\x21-\x7e]+$/.test(token)) throw new Error('That is not a token: it has characters that no token has.');
   try {
-    // Deleting a token that does not exist asks for the operator's right and changes nothing.
     await new Api(token).probeOperator();
   } catch (error) {
     if (error instanceof ApiError && (error.status === 401 || error.status === 403)) {

@@ -59,6 +59,19 @@ export class StatsPanel extends LitElement {
       button:focus-visible {
         outline: 2px solid #fff;
       }
+      /* A phone's player is 200 pixels high: two columns of numbers fit into it, one does not. */
+      @container (max-width: 36rem) {
+        :host {
+          inset: 0.375rem 0.375rem auto;
+          max-height: calc(100% - 3.5rem);
+          padding: 0.375rem 1.875rem 0.375rem 0.5rem;
+          font-size: 0.6875rem;
+        }
+        dl {
+          grid-template-columns: repeat(2, auto 1fr);
+          gap: 0 0.625rem;
+        }
+      }
     `,
   ];
 

@@ -134,7 +134,7 @@ export class StreamCard extends LitElement {
     const best = Math.max(0, ...stream.renditions.map((rung) => rung.height ?? 0));
     const version = Math.floor(this.now_ms / POSTER_MS);
     // A private poster would need a token in its address; the operator sees the placeholder.
-    const poster = stream.visibility === 'public' && !this.noPoster;
+    const poster = stream.visibility === 'public' && stream.urls.poster && !this.noPoster;
     return html`<a href="/watch/${stream.name}">
       <div class="picture">
         ${broadcastIcon(44)}
