@@ -135,7 +135,7 @@ test: setup test-tools lint
 	$(BIN)/python -m pytest -m "not soak" $(ARGS)
 
 soak: setup $(STAMPS)/dev test-tools
-	$(BIN)/python -m pytest -m soak --timeout=7200 $(ARGS)
+	$(BIN)/python -m pytest -m soak -s --timeout=7200 $(ARGS)
 
 bench: setup $(STAMPS)/dev test-tools
 	@for script in bench/[a-z]*.py; do \

@@ -88,17 +88,21 @@ def turn(server: ServerProcess, guest_url: str, number: int, until_state: Callab
     with RawPublisher(guest_url) as guest, ThreadPoolExecutor(VIEWERS + 1) as pool:
         leave = threading.Event()
         playing = pool.submit(guest.play, show(), leave.is_set)
-        until_state(server, "guest")
-        viewers = [
-            pool.submit(watch, player, ("source", "360p")[each % 2], WATCHING_S) for each in range(VIEWERS)
-        ]
-        if number % KILL_EVERY == KILL_EVERY - 1:
-            (worker,) = children(server.pid, "transcoder.worker live")
-            os.kill(worker, signal.SIGKILL)
-        seen: Counter[int] = Counter()
-        for viewer in viewers:
-            seen += viewer.result()
-        leave.set()
+        try:
+            until_state(server, "guest")
+            viewers = [
+                pool.submit(watch, player, ("source", "360p")[each % 2], WATCHING_S)
+                for each in range(VIEWERS)
+            ]
+            if number % KILL_EVERY == KILL_EVERY - 1:
+                (worker,) = children(server.pid, "transcoder.worker live")
+                os.kill(worker, signal.SIGKILL)
+            seen: Counter[int] = Counter()
+            for viewer in viewers:
+                seen += viewer.result()
+        finally:
+            # The pool waits for the guest, also where a viewer has failed.
+            leave.set()
         playing.result()
         guest.finish()
     until_state(server, "guest", "ended")
