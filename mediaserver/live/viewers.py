@@ -38,7 +38,7 @@ class Viewers:
             self._forget_oldest()
 
     def exempt(self, session_id: str, now_s: float) -> None:
-        """This session is nobody's audience for :data:`EXEMPT_S` from now: only for who manages the stream."""
+        """This session is nobody's audience for :data:`EXEMPT_S` from now. For who manages the stream."""
         self._exempt[session_id] = now_s
         self._exempt.move_to_end(session_id)
         if len(self._exempt) > MAX_EXEMPT:
