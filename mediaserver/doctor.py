@@ -176,9 +176,7 @@ def check_rtmps_files(config: Config) -> Finding:
     try:
         check_certificate(config)
     except SettingsError as error:
-        return Finding(
-            Grade.FAIL, "rtmps", f"{error.allowed}: set {error.key}, or let the server's user read it"
-        )
+        return Finding(Grade.FAIL, "rtmps", f"{error.allowed}: see to that file, or set {error.key}")
     return Finding(Grade.OK, "rtmps", f"the certificate {config.rtmps.certificate} and its key can be used")
 
 
