@@ -93,7 +93,7 @@ export class RenditionsTable extends LitElement {
           gap: 0.5rem 1rem;
           padding: 0.875rem clamp(1rem, 2.5vw, 1.375rem);
         }
-        tbody tr > :is(th, td) {
+        tbody tr > :is(th, td):nth-child(n) {
           padding: 0;
           text-align: left;
           white-space: normal;
