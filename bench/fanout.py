@@ -69,6 +69,7 @@ class BenchStream:
         # Three other renditions are reported on, as a ladder of 720p has them.
         reports = [Report(f"../{name}/media.m3u8", Position(0, 0)) for name in ("480p", "360p", "audio")]
         self.output = RenditionOutput(rendition, self.window, lambda: reports)
+        self.renditions = [self.output]
         self.added: dict[str, float] = {}
 
     async def media_playlist(self, rendition: str, **directives: Any) -> Any:
